@@ -1,0 +1,139 @@
+package jenkins
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"syscall"
+)
+
+// errProxy is a proxy that was refused, refused, or has no valid address.
+var errProxy = errors.New("proxy")
+
+// kindOf classifies what the transport returned in place of an answer.
+func kindOf(err error) Kind {
+	var (
+		authority x509.UnknownAuthorityError
+		hostname  x509.HostnameError
+		invalid   x509.CertificateInvalidError
+		verify    *tls.CertificateVerificationError
+		record    tls.RecordHeaderError
+		alert     tls.AlertError
+		dns       *net.DNSError
+		op        *net.OpError
+		timeout   net.Error
+	)
+	switch {
+	case errors.Is(err, errProxy), errors.As(err, &op) && op.Op == "proxyconnect":
+		return KindProxy
+	case errors.Is(err, context.Canceled):
+		return KindCanceled
+	case errors.As(err, &authority):
+		return KindAuthority
+	case errors.As(err, &hostname):
+		return KindHostname
+	case errors.As(err, &invalid), errors.As(err, &verify), errors.As(err, &alert):
+		return KindCertificate
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
+		return KindNotTLS
+	case errors.As(err, &dns):
+		return KindResolve
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return KindTimeout
+	case errors.As(err, &op) && op.Op == "dial",
+		errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		return KindConnect
+	}
+	return KindConnection
+}
+
+// cause drops the layer that repeats the address.
+func cause(err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		return wrapped.Err
+	}
+	return err
+}
+
+var (
+	permission = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.$-]{0,120}$`)
+	hostPort   = regexp.MustCompile(`^[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?$`)
+)
+
+// classify fills in what an answer other than 200 means.
+func classify(e *Error, answer *http.Response) {
+	e.Status = answer.StatusCode
+	if v := ParseVersion(answer.Header.Get("X-Jenkins")); v.Known() {
+		e.Version = v
+	}
+	switch status := answer.StatusCode; {
+	case status == http.StatusUnauthorized:
+		e.Kind = KindGateway
+		// BasicAuthenticationEntryPoint writes exactly this.
+		for _, challenge := range answer.Header.Values("WWW-Authenticate") {
+			if strings.EqualFold(challenge, `Basic realm="Jenkins"`) {
+				e.Kind = KindRefused
+			}
+		}
+	case status == http.StatusForbidden:
+		e.Kind = forbidden(e, answer)
+	case status >= 300 && status < 400:
+		e.Kind = KindRedirect
+		if to, err := answer.Location(); err == nil && to.Host != "" && to.Host != e.Host && hostPort.MatchString(to.Host) {
+			e.Target = to.Host
+		}
+	case status == http.StatusNotFound:
+		e.Kind = KindNotFound
+	case status == http.StatusBadGateway, status == http.StatusServiceUnavailable, status == http.StatusGatewayTimeout:
+		e.Kind = KindUnavailable
+	case status >= 500:
+		e.Kind = KindServer
+	case status >= 400:
+		e.Kind = KindMethod
+	default:
+		e.Kind = KindAnswer
+	}
+}
+
+// forbidden tells the answers 403 of Jenkins apart. Only the body tells a crumb
+// that was not accepted: CrumbFilter gives no header, and newer servlet
+// containers drop the reason phrase.
+func forbidden(e *Error, answer *http.Response) Kind {
+	body, err := io.ReadAll(io.LimitReader(answer.Body, errorLimit))
+	as := answer.Header.Get("X-You-Are-Authenticated-As")
+	switch {
+	case bytes.Contains(body, []byte("No valid crumb was included")):
+		return KindCrumb
+	case as == "anonymous", bytes.Contains(body, []byte("Authentication required")):
+		return KindAnonymous
+	case answer.Header.Get("X-Required-Permission") != "":
+		if name := answer.Header.Get("X-Required-Permission"); permission.MatchString(name) {
+			e.Permission = name
+		}
+		return KindPermission
+	case err == nil && len(body) == 0 && answer.Header.Get("Content-Type") == "":
+		return KindOwner
+	}
+	return KindForbidden
+}
+
+// loginPage reports whether an answer that should have been something else is
+// the HTML page of a login.
+func loginPage(answer *http.Response, body []byte) bool {
+	kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type"))
+	if kind != "text/html" && kind != "application/xhtml+xml" {
+		return false
+	}
+	body = bytes.ToLower(body)
+	return bytes.Contains(body, []byte("<form")) || bytes.Contains(body, []byte("http-equiv")) || bytes.Contains(body, []byte("<script"))
+}

@@ -1,0 +1,365 @@
+package jenkins
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Limits of what is read from an answer, in bytes.
+const (
+	answerLimit = 1 << 20
+	errorLimit  = 64 << 10
+	headerLimit = 64 << 10
+)
+
+// Client talks to one controller with one credential. It may be used by
+// several goroutines.
+type Client struct {
+	root      *url.URL
+	self      string // path of the user: /me or /user/<id>
+	cred      Credential
+	transport *http.Transport
+	http      *http.Client
+	headers   http.Header
+	timeout   time.Duration
+
+	mu      sync.Mutex
+	crumb   *crumb
+	refused bool
+	version Version
+	clock   time.Duration // server's clock minus ours
+	dated   bool
+	now     func() time.Time
+}
+
+// Option changes a client as [New] makes it.
+type Option func(*Client) error
+
+// WithCA trusts the PEM certificates in bundle besides the system's.
+func WithCA(bundle []byte) Option {
+	return func(c *Client) error {
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			pool = x509.NewCertPool()
+		}
+		if !pool.AppendCertsFromPEM(bundle) {
+			return errors.New("the CA certificate holds no PEM certificate")
+		}
+		c.transport.TLSClientConfig.RootCAs = pool
+		return nil
+	}
+}
+
+// WithClientCertificate shows a certificate to servers that ask for one, both
+// parts PEM.
+func WithClientCertificate(certificate, key []byte) Option {
+	return func(c *Client) error {
+		pair, err := tls.X509KeyPair(certificate, key)
+		if err != nil {
+			// The cause may quote the key's PEM header; it helps nobody.
+			return errors.New("client certificate and client key are no PEM pair")
+		}
+		c.transport.TLSClientConfig.Certificates = []tls.Certificate{pair}
+		return nil
+	}
+}
+
+// WithHeaders sends further headers on every request, for a gateway.
+// Authorization, Cookie and Host are refused.
+func WithHeaders(headers http.Header) Option {
+	return func(c *Client) error {
+		for name, values := range headers {
+			if !plainHeaderName(name) || reserved(name) {
+				return errors.New("a further header has a name that cannot be sent")
+			}
+			for _, value := range values {
+				c.headers.Add(name, value)
+			}
+		}
+		return nil
+	}
+}
+
+// WithProxy asks proxy which proxy a request to a URL takes; nil means none.
+// Without this option no proxy is used.
+func WithProxy(proxy func(*url.URL) (*url.URL, error)) Option {
+	return func(c *Client) error {
+		c.transport.Proxy = func(r *http.Request) (*url.URL, error) {
+			u, err := proxy(r.URL)
+			if err != nil {
+				// The parse error of a proxy's address repeats its password.
+				return nil, errProxy
+			}
+			return u, nil
+		}
+		return nil
+	}
+}
+
+// WithUserAgent sets the User-Agent, which Jenkins' access log shows.
+func WithUserAgent(agent string) Option {
+	return func(c *Client) error { c.headers.Set("User-Agent", agent); return nil }
+}
+
+// WithUser works on the tokens of the user id in place of the login's own.
+// Creating needs the controller's switch adminCanGenerateNewTokens; revoking
+// and renaming need Overall/Administer.
+func WithUser(id string) Option {
+	return func(c *Client) error { c.self = "/user/" + url.PathEscape(id); return nil }
+}
+
+// WithRequestTimeout bounds one request and the reading of its answer. The
+// default is 10 s; the context's deadline counts besides.
+func WithRequestTimeout(d time.Duration) Option {
+	return func(c *Client) error { c.timeout = d; return nil }
+}
+
+// WithClock takes the time from now, to compare it with the controller's Date.
+func WithClock(now func() time.Time) Option {
+	return func(c *Client) error { c.now = now; return nil }
+}
+
+// New makes a client for the controller at root, as [ParseRoot] returns it. It
+// sends nothing.
+func New(root *url.URL, cred Credential, options ...Option) (*Client, error) {
+	if err := cred.check(); err != nil {
+		return nil, err
+	}
+	c := &Client{
+		root:    root,
+		self:    "/me",
+		cred:    cred,
+		headers: http.Header{"User-Agent": {"jenkins-token"}, "Accept-Language": {"en"}},
+		timeout: 10 * time.Second,
+		now:     time.Now,
+		transport: &http.Transport{
+			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+			ForceAttemptHTTP2:      true,
+			MaxResponseHeaderBytes: headerLimit,
+			MaxIdleConnsPerHost:    1,
+			IdleConnTimeout:        90 * time.Second,
+			TLSHandshakeTimeout:    10 * time.Second,
+			OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
+				if answer.StatusCode != http.StatusOK {
+					return errProxy
+				}
+				return nil
+			},
+		},
+	}
+	for _, option := range options {
+		if err := option(c); err != nil {
+			return nil, err
+		}
+	}
+	c.http = newHTTP(c.transport)
+	return c, nil
+}
+
+// newHTTP is the one place where an HTTP client is made, one for each
+// credential. It has no cookie jar: the only cookies ever sent are a crumb's.
+func newHTTP(transport *http.Transport) *http.Client {
+	return &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// With returns a client for the same controller with another credential. It
+// shares connections with c and nothing else: no crumb, no cookie, no memory of
+// a refused login. It works on the tokens of the credential's own user.
+func (c *Client) With(cred Credential) *Client {
+	return &Client{
+		root: c.root, self: "/me", cred: cred, transport: c.transport, http: newHTTP(c.transport),
+		headers: c.headers, timeout: c.timeout, now: c.now, version: c.Version(),
+	}
+}
+
+// Close ends idle connections, of clients made by [Client.With] too.
+func (c *Client) Close() { c.transport.CloseIdleConnections() }
+
+// Host is the controller's host and port.
+func (c *Client) Host() string { return c.root.Host }
+
+// Credential is what the client shows to the controller.
+func (c *Client) Credential() Credential { return c.cred }
+
+// Version is the controller's version, as soon as an answer named it: answers
+// to create and revoke do not.
+func (c *Client) Version() Version {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.version
+}
+
+// ClockOffset is how far the controller's clock is ahead of ours, by the Date of
+// the last answer, to the second; false before there was one.
+func (c *Client) ClockOffset() (time.Duration, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.clock, c.dated
+}
+
+// request is one call of the controller.
+type request struct {
+	op     Op
+	method string
+	path   string     // below the root, escaped
+	form   url.Values // of a POST
+	accept string
+	bare   bool // without the credential
+}
+
+func (c *Client) fail(r request, kind Kind) *Error {
+	return &Error{Op: r.op, Method: r.method, Host: c.root.Host, Path: c.root.EscapedPath() + r.path, Kind: kind, Credential: c.cred.kind, Version: c.Version()}
+}
+
+// send sends r, with the crumb if there is one, and hands a 200 to read. Every
+// other answer is an error.
+func (c *Client) send(ctx context.Context, r request, with *crumb, read func(*http.Response) error) error {
+	c.mu.Lock()
+	refused := c.refused
+	c.mu.Unlock()
+	if refused && !r.bare {
+		return c.fail(r, KindRepeated)
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+
+	var connected bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		// The transport asks anew only for a request of which nothing was written.
+		GetConn: func(string) { connected = false },
+		GotConn: func(httptrace.GotConnInfo) { connected = true },
+	})
+	var body io.Reader
+	if r.method == http.MethodPost {
+		body = strings.NewReader(r.form.Encode())
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, c.root.String()+r.path, body)
+	if err != nil {
+		return fmt.Errorf("%s: the path cannot be sent", r.op)
+	}
+	req.Header = c.headers.Clone()
+	req.Header.Set("Accept", cmp.Or(r.accept, "application/json"))
+	if body != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	if !r.bare {
+		c.cred.authorize(req)
+	}
+	with.addTo(req)
+
+	answer, err := c.http.Do(req)
+	if err != nil {
+		failed := c.fail(r, kindOf(err))
+		failed.Sent = connected
+		failed.Err = cause(err)
+		return failed
+	}
+	defer drain(answer.Body)
+	c.note(answer.Header)
+	if answer.StatusCode != http.StatusOK {
+		failed := c.fail(r, KindAnswer)
+		failed.Sent = true
+		classify(failed, answer)
+		if failed.Kind == KindRefused && !r.bare {
+			c.mu.Lock()
+			c.refused = true
+			c.mu.Unlock()
+		}
+		return failed
+	}
+	if err := read(answer); err != nil {
+		failed := c.fail(r, KindAnswer)
+		failed.Status, failed.Sent = answer.StatusCode, true
+		var known kindError
+		switch {
+		case errors.As(err, &known):
+			failed.Kind = Kind(known)
+		case ctx.Err() != nil:
+			failed.Kind, failed.Err = kindOf(ctx.Err()), ctx.Err()
+		default:
+			failed.Err = cause(err)
+		}
+		return failed
+	}
+	return nil
+}
+
+// kindError is how a reader of an answer names what is wrong with it.
+type kindError Kind
+
+func (k kindError) Error() string { return "not the answer expected" }
+
+// note keeps what every answer may tell: version and time.
+func (c *Client) note(h http.Header) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if v := ParseVersion(h.Get("X-Jenkins")); v.Known() {
+		c.version = v
+	}
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		c.clock, c.dated = date.Sub(c.now()), true
+	}
+}
+
+// post sends a POST with what the credential needs: a password or a bearer
+// token brings a crumb, an API token does so only when the controller asks for
+// one (before 2.96, or with a realm that does not mark token logins). A crumb
+// that is not accepted is fetched anew, once: the crumb filter stands before
+// everything that acts.
+func (c *Client) post(ctx context.Context, r request, read func(*http.Response) error) error {
+	r.method = http.MethodPost
+	c.mu.Lock()
+	held := c.crumb
+	c.mu.Unlock()
+	if held == nil && c.cred.needsCrumb() {
+		var err error
+		if held, err = c.fetchCrumb(ctx); err != nil {
+			return err
+		}
+	}
+	err := c.send(ctx, r, held, read)
+	var failed *Error
+	if !errors.As(err, &failed) || failed.Kind != KindCrumb {
+		return err
+	}
+	fresh, crumbErr := c.fetchCrumb(ctx)
+	if crumbErr != nil {
+		return crumbErr
+	}
+	if fresh.off() {
+		return err
+	}
+	return c.send(ctx, r, fresh, read)
+}
+
+// readAll reads an answer of at most answerLimit bytes.
+func readAll(answer *http.Response) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(answer.Body, answerLimit+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > answerLimit {
+		return nil, kindError(KindAnswer)
+	}
+	return body, nil
+}
+
+// drain lets the connection be used again, unless the server goes on and on.
+func drain(body io.ReadCloser) {
+	_, _ = io.CopyN(io.Discard, body, errorLimit)
+	_ = body.Close()
+}

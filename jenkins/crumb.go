@@ -1,0 +1,115 @@
+package jenkins
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/cookiejar"
+	"net/textproto"
+	"regexp"
+	"strings"
+)
+
+// crumb is Jenkins' proof that a POST was meant: a value, the header it goes
+// in, and the session it was made in, which counts since 2.186. The zero value
+// says that the controller wants none.
+type crumb struct {
+	field, value string
+	from         string // URL it came from
+	jar          http.CookieJar
+}
+
+func (k *crumb) off() bool { return k == nil || k.field == "" }
+
+// addTo puts the crumb on a POST. The Referer is for strict-crumb-issuer, which
+// can bind a crumb to the page it was fetched from.
+func (k *crumb) addTo(r *http.Request) {
+	if k == nil || k.jar == nil || r.Method != http.MethodPost {
+		return
+	}
+	for _, cookie := range k.jar.Cookies(r.URL) {
+		r.AddCookie(cookie)
+	}
+	if k.off() {
+		return
+	}
+	r.Header.Set(k.field, k.value)
+	r.Header.Set("Referer", k.from)
+}
+
+var (
+	headerName = regexp.MustCompile(`^[A-Za-z0-9.][A-Za-z0-9_.-]{0,63}$`)
+	// A crumb is hexadecimal, of any length: MD5, SHA-256, or strict-crumb-issuer's.
+	crumbValue = regexp.MustCompile(`^[A-Za-z0-9+/=_.:-]{1,1024}$`)
+)
+
+func plainHeaderName(name string) bool { return headerName.MatchString(name) }
+
+// reserved reports whether a header of this name means something to Jenkins, a
+// proxy or HTTP itself, so that no controller and no setting may choose it.
+func reserved(name string) bool {
+	name = textproto.CanonicalMIMEHeaderKey(name)
+	switch name {
+	case "Authorization", "Cookie", "Host", "Content-Length", "Content-Type", "Content-Encoding", "Transfer-Encoding", "Te", "Trailer",
+		"Connection", "Keep-Alive", "Upgrade", "Expect", "Forwarded", "Referer", "Origin", "Via", "Accept", "Accept-Language", "Accept-Encoding", "User-Agent", "Range":
+		return true
+	}
+	for _, prefix := range []string{"Proxy-", "Sec-", "X-Forwarded-", "X-Http-Method", "If-"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// fetchCrumb gets a crumb and its session, and keeps them for the next POST.
+// 404 means that the controller wants none (getCrumbIssuer returns null).
+func (c *Client) fetchCrumb(ctx context.Context) (*crumb, error) {
+	const path = "/crumbIssuer/api/json"
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return nil, err
+	}
+	fresh := &crumb{from: c.root.String() + path, jar: jar}
+	err = c.send(ctx, request{op: OpCrumb, method: http.MethodGet, path: path}, nil, func(answer *http.Response) error {
+		jar.SetCookies(answer.Request.URL, answer.Cookies())
+		body, err := readAll(answer)
+		if err != nil {
+			return err
+		}
+		fresh.field, fresh.value, err = readCrumb(body)
+		if err != nil && loginPage(answer, body) {
+			return kindError(KindLoginPage)
+		}
+		return err
+	})
+	var failed *Error
+	if errors.As(err, &failed) && failed.Kind == KindNotFound {
+		err = nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	c.crumb = fresh
+	c.mu.Unlock()
+	return fresh, nil
+}
+
+// readCrumb reads the answer of the crumb issuer. The name of the field is the
+// controller's to choose (hudson.security.csrf.requestfield), so it is checked:
+// it becomes a header of a request that carries a credential.
+func readCrumb(body []byte) (field, value string, err error) {
+	var answer struct {
+		Field string `json:"crumbRequestField"`
+		Crumb string `json:"crumb"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return "", "", kindError(KindAnswer)
+	}
+	if !plainHeaderName(answer.Field) || reserved(answer.Field) || !crumbValue.MatchString(answer.Crumb) {
+		return "", "", kindError(KindAnswer)
+	}
+	return answer.Field, answer.Crumb, nil
+}

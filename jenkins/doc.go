@@ -1,0 +1,31 @@
+// Package jenkins makes, checks and revokes API tokens of one Jenkins account
+// over HTTP.
+//
+// It speaks the web methods of jenkins.security.ApiTokenProperty, which exist
+// since Jenkins 2.129 (LTS 2.138.1), reads the user's token page (three
+// layouts, by version) and /whoAmI/api/json. Rules that depend on a version
+// name it where they are applied; what was read in Jenkins' source names the
+// class.
+//
+// A [Client] belongs to one controller and one [Credential]:
+//
+//	root, err := jenkins.ParseRoot("https://ci.example.com/jenkins", false)
+//	client, err := jenkins.New(root, jenkins.APIToken("alice", token))
+//	created, err := client.CreateToken(ctx, "nightly", 1)
+//	own := client.With(jenkins.APIToken("alice", created.Value()))
+//	err = own.RevokeToken(ctx, created.UUID) // a token can revoke itself
+//
+// What the package promises:
+//
+//   - A credential is sent to the root it was given with, and no redirect is
+//     followed.
+//   - A refused login is not repeated: after [KindRefused] a client sends
+//     nothing more ([KindRepeated]).
+//   - Nothing is retried, but for one POST with a fresh crumb after a crumb was
+//     not accepted, which is no login and changed nothing.
+//   - Answers are bounded and checked against a strict form. No error holds a
+//     body, a header's value or a secret.
+//
+// The package reads no environment and prints nothing. All durations are
+// [time.Duration]; sizes are bytes.
+package jenkins

@@ -1,0 +1,168 @@
+package jenkins
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// Op is what a request was for.
+type Op string
+
+// The operations of a [Client].
+const (
+	OpCrumb  Op = "fetch crumb"
+	OpCreate Op = "create token"
+	OpRevoke Op = "revoke token"
+	OpRename Op = "rename token"
+	OpPage   Op = "read token page"
+	OpWhoAmI Op = "check identity"
+	OpLogin  Op = "ask for the state of the controller"
+)
+
+// Kind says what came back, as far as a caller can act on it.
+type Kind int
+
+// The kinds of errors. "Sent" in their descriptions means that the request may
+// have reached Jenkins.
+const (
+	KindAnswer      Kind = iota // sent; an answer that is not of the form expected (cut short, too large, not JSON)
+	KindRefused                 // 401 with Basic realm="Jenkins": Jenkins refused the login. Final
+	KindRepeated                // not sent: the credential of this client was refused before
+	KindGateway                 // another 401: something in front of Jenkins refused the request
+	KindCrumb                   // 403: no valid crumb
+	KindPermission              // 403: the user lacks Permission
+	KindOwner                   // 403 with an empty body: the path is not the user's own
+	KindAnonymous               // 403: Jenkins took the request for anonymous
+	KindForbidden               // another 403
+	KindRedirect                // 3xx, not followed
+	KindLoginPage               // a login page in place of the answer
+	KindNotFound                // 404
+	KindMethod                  // 405, or another 4xx
+	KindUnavailable             // 502, 503, 504: the controller is starting, stopping or unreachable for a proxy
+	KindServer                  // another 5xx; sent, and Jenkins may have acted
+	KindRejected                // Jenkins answered {"status":"error"}
+	KindPage                    // the token page has no layout known here
+	KindCut                     // the token page is longer than the limit, or ended early
+	KindTimeout                 // no answer in time
+	KindCanceled                // the caller gave up
+	KindConnection              // the connection broke
+	KindConnect                 // no connection
+	KindResolve                 // the host's name is not known
+	KindProxy                   // the proxy could not be used
+	KindAuthority               // TLS: certificate of an unknown authority
+	KindHostname                // TLS: certificate of another host
+	KindCertificate             // TLS: certificate expired, or the handshake failed
+	KindNotTLS                  // the server does not speak TLS on this port
+)
+
+// Error is a request that did not give what was asked for. Its text and its
+// fields hold nothing secret and no text of the server but its version and a
+// permission, both checked.
+type Error struct {
+	Op         Op
+	Method     string
+	Host       string // host and port of the controller
+	Path       string // without a query
+	Status     int    // HTTP status, 0 without an answer
+	Kind       Kind
+	Credential CredentialKind
+	Permission string  // of KindPermission, for instance hudson.model.Hudson.Read
+	Version    Version // of the controller, when an answer named it
+	Target     string  // of KindRedirect: host of another origin the controller points to
+	Sent       bool    // whether the request may have reached the controller
+	Err        error   // cause in the connection, not part of the text
+}
+
+// Error names what was tried, on which host, and what came back.
+func (e *Error) Error() string {
+	return fmt.Sprintf("%s on %s: %s", e.Op, e.Host, e.what())
+}
+
+func (e *Error) what() string {
+	status := strconv.Itoa(e.Status)
+	switch e.Kind {
+	case KindRefused:
+		return "401, the account or its " + e.Credential.String() + " was refused"
+	case KindRepeated:
+		return "not sent, the " + e.Credential.String() + " was refused before"
+	case KindGateway:
+		return "401, but not from Jenkins: a gateway in front of it refused the request"
+	case KindCrumb:
+		return "403, no valid crumb"
+	case KindPermission:
+		if e.Permission == "" {
+			return "403, a permission is missing"
+		}
+		return "403, permission " + e.Permission + " is missing"
+	case KindOwner:
+		return "403 with an empty body, not your own user"
+	case KindAnonymous:
+		return "403, Jenkins saw no login (the request counted as anonymous)"
+	case KindForbidden:
+		return "403, forbidden"
+	case KindRedirect:
+		if e.Target != "" {
+			return status + ", a redirect to " + e.Target + ", not followed"
+		}
+		return status + ", a redirect, not followed"
+	case KindLoginPage:
+		return status + ", a login page instead of an answer"
+	case KindNotFound:
+		return "404, not found"
+	case KindMethod:
+		return status + ", the request was not accepted"
+	case KindUnavailable:
+		return status + ", the controller is not ready"
+	case KindServer:
+		return status + ", an error inside the controller"
+	case KindRejected:
+		return "the controller rejected the request"
+	case KindPage:
+		return "the token page has a layout that is not known"
+	case KindCut:
+		return "the token page could not be read to its end"
+	case KindTimeout:
+		return "no answer in time"
+	case KindCanceled:
+		return "cancelled"
+	case KindConnection:
+		return "the connection broke"
+	case KindConnect:
+		return "no connection"
+	case KindResolve:
+		return "the name of the host is not known"
+	case KindProxy:
+		return "the proxy refused or could not be reached"
+	case KindAuthority:
+		return "TLS certificate signed by an unknown authority"
+	case KindHostname:
+		return "TLS certificate of another host"
+	case KindCertificate:
+		return "TLS handshake failed or certificate not valid"
+	case KindNotTLS:
+		return "the port does not speak TLS"
+	default:
+		return status + ", an answer that is not of the form expected"
+	}
+}
+
+// Unwrap returns the cause in the connection.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Unclear reports whether the request was a POST on which Jenkins may have
+// acted although no clear answer came: a time-out, a broken connection, a 5xx,
+// or an answer that cannot be read.
+func (e *Error) Unclear() bool {
+	if e.Method != "POST" || !e.Sent {
+		return false
+	}
+	switch e.Kind {
+	case KindTimeout, KindCanceled, KindConnection, KindUnavailable, KindServer, KindAnswer, KindCertificate:
+		return true
+	}
+	return false
+}
+
+// Unsent reports whether the request certainly never reached the controller,
+// so that it can be sent again without a second effect.
+func (e *Error) Unsent() bool { return !e.Sent && e.Kind != KindRepeated }

@@ -1,0 +1,196 @@
+package jenkins
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/html"
+)
+
+// ListedToken is a token as the user's token page shows it. Its name is foreign
+// data of any length and content.
+type ListedToken struct {
+	UUID    string
+	Name    string
+	Expired bool // the page calls it expired (2.548 and later)
+}
+
+// attributeLimit is the largest piece of the page held in memory, in bytes:
+// without it one attribute could be as large as the page.
+const attributeLimit = 512 << 10
+
+// errStop ends the reading of a page that the caller has seen enough of.
+var errStop = errors.New("stop")
+
+// Tokens hands the tokens of the client's user to yield, in the order of the
+// page, until it returns false. At most limit bytes of the page are read; a
+// longer page is an error of [KindCut], after all tokens before the limit were
+// handed over. A page of another layout is [KindPage].
+//
+// No other interface of Jenkins lists tokens. The page is /me/security/ since
+// 2.468 (LTS 2.479.1) and /me/configure before; the wrong one is 404.
+func (c *Client) Tokens(ctx context.Context, limit int64, yield func(ListedToken) bool) error {
+	paths := []string{c.self + "/security/", c.self + "/configure"}
+	if v := c.Version(); v.Known() && !v.AtLeast(2, 468) {
+		slices.Reverse(paths)
+	}
+	var err error
+	for _, path := range paths {
+		err = c.send(ctx, request{op: OpPage, method: http.MethodGet, path: path, accept: "text/html"}, nil, func(answer *http.Response) error {
+			return readTokenPage(answer.Body, limit, yield)
+		})
+		var failed *Error
+		if !errors.As(err, &failed) || failed.Kind != KindNotFound {
+			break
+		}
+	}
+	return err
+}
+
+// readTokenPage reads a token page as [Client.Tokens] promises.
+func readTokenPage(page io.Reader, limit int64, yield func(ListedToken) bool) error {
+	counted := &counter{r: page, left: limit}
+	z := html.NewTokenizer(counted)
+	z.SetMaxBuf(attributeLimit)
+	p := reader{yield: yield}
+	for {
+		switch z.Next() {
+		case html.ErrorToken:
+			err := z.Err()
+			switch {
+			case errors.Is(err, errCut):
+				return kindError(KindCut)
+			case errors.Is(err, html.ErrBufferExceeded):
+				return kindError(KindPage)
+			case !errors.Is(err, io.EOF):
+				return err
+			case !p.known:
+				return kindError(KindPage)
+			case !p.ended:
+				return kindError(KindCut)
+			}
+			if err := p.flush(); err != nil && !errors.Is(err, errStop) {
+				return err
+			}
+			return nil
+		case html.StartTagToken, html.SelfClosingTagToken:
+			if err := p.start(z.Token()); err != nil {
+				return nil
+			}
+		case html.TextToken:
+			p.text(z)
+		case html.EndTagToken:
+			p.end(z)
+		}
+	}
+}
+
+// reader collects a token from the pieces of the page that name it.
+//
+// Before 2.505 (LTS 2.516.1) a token is a hidden input tokenUuid followed by an
+// input tokenName; from then on an element of class token-card whose id is the
+// uuid, with the name in a span of class token-name. Rows without a uuid are
+// the page's templates.
+type reader struct {
+	yield  func(ListedToken) bool
+	known  bool // the page holds a list of tokens
+	ended  bool // the page came to its end
+	row    ListedToken
+	naming bool // inside the span that holds the name
+}
+
+func (p *reader) start(t html.Token) error {
+	p.naming = false
+	var id, name, value, class string
+	for _, a := range t.Attr {
+		switch a.Key {
+		case "id":
+			id = a.Val
+		case "name":
+			name = a.Val
+		case "value":
+			value = a.Val
+		case "class":
+			class = a.Val
+		}
+	}
+	has := func(want string) bool { return slices.Contains(strings.Fields(class), want) }
+	switch {
+	case id == "api-token-list" || has("token-list"):
+		p.known = true
+	case t.Data == "input" && name == "tokenUuid":
+		if err := p.flush(); err != nil {
+			return err
+		}
+		p.row = ListedToken{UUID: value}
+	case t.Data == "input" && name == "tokenName":
+		p.row.Name = value
+		return p.flush()
+	case has("token-card"):
+		if err := p.flush(); err != nil {
+			return err
+		}
+		p.row = ListedToken{UUID: id}
+	case has("token-name"):
+		p.naming = t.Type == html.StartTagToken
+	case has("token-creation"):
+		p.row.Expired = has("error")
+	}
+	return nil
+}
+
+func (p *reader) text(z *html.Tokenizer) {
+	if p.naming {
+		p.row.Name += string(z.Text())
+	}
+}
+
+func (p *reader) end(z *html.Tokenizer) {
+	p.naming = false
+	if name, _ := z.TagName(); string(name) == "html" {
+		p.ended = true
+	}
+}
+
+// flush hands over the row collected so far, if it is a token.
+func (p *reader) flush() error {
+	row := p.row
+	p.row = ListedToken{}
+	if !IsUUID(row.UUID) {
+		return nil
+	}
+	row.Name = strings.TrimSpace(row.Name)
+	if row.Name != "" && !p.yield(row) {
+		return errStop
+	}
+	return nil
+}
+
+var errCut = errors.New("cut")
+
+// counter fails at a page longer than left, where io.LimitReader would make it
+// look whole.
+type counter struct {
+	r    io.Reader
+	left int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	if c.left <= 0 {
+		var one [1]byte
+		if n, err := c.r.Read(one[:]); n == 0 {
+			return 0, err
+		}
+		return 0, errCut
+	}
+	if int64(len(p)) > c.left {
+		p = p[:c.left]
+	}
+	n, err := c.r.Read(p)
+	c.left -= int64(n)
+	return n, err
+}
