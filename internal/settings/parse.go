@@ -1,0 +1,132 @@
+package settings
+
+import (
+	"net/http"
+	"net/textproto"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func (f *finder) boolean(name, text string) bool {
+	v, err := strconv.ParseBool(strings.ToLower(strings.TrimSpace(text)))
+	if err != nil {
+		f.problem(name, "neither true nor false")
+	}
+	return v
+}
+
+func (f *finder) choice(name, text string, choices ...string) string {
+	text = strings.ToLower(strings.TrimSpace(text))
+	if !slices.Contains(choices, text) {
+		f.problem(name, "none of %s", strings.Join(choices, ", "))
+	}
+	return text
+}
+
+func (f *finder) duration(name, text string, least, most time.Duration) time.Duration {
+	d, ok := ParseDuration(text)
+	switch {
+	case !ok:
+		f.problem(name, "not a duration such as 30s, 36h or 2d")
+	case d < least || d > most:
+		f.problem(name, "not between %s and %s", brief(least), brief(most))
+	}
+	return d
+}
+
+var days = regexp.MustCompile(`^([0-9]{1,5})d(.*)$`)
+
+// ParseDuration reads a duration as Go writes it, with days (2d, 1d12h) before
+// it.
+func ParseDuration(text string) (time.Duration, bool) {
+	text = strings.TrimSpace(text)
+	var whole time.Duration
+	if m := days.FindStringSubmatch(text); m != nil {
+		n, _ := strconv.Atoi(m[1])
+		whole = time.Duration(n) * 24 * time.Hour
+		if text = m[2]; text == "" {
+			return whole, true
+		}
+	}
+	d, err := time.ParseDuration(text)
+	return whole + d, err == nil && d >= 0
+}
+
+// brief is a duration without parts that are nought.
+func brief(d time.Duration) string {
+	switch {
+	case d%(24*time.Hour) == 0:
+		return strconv.Itoa(int(d/(24*time.Hour))) + "d"
+	case d%time.Hour == 0:
+		return strconv.Itoa(int(d/time.Hour)) + "h"
+	}
+	return strings.TrimSuffix(d.String(), "0s")
+}
+
+// pem gives PEM text as it is, and reads anything else as the path of a file.
+func (f *finder) pem(name, text string) []byte {
+	if blank(text) {
+		return nil
+	}
+	if !strings.Contains(text, "-----BEGIN ") {
+		path := strings.TrimSpace(text)
+		if strings.ContainsAny(path, "\r\n\x00") {
+			f.problem(name, "neither PEM text nor the path of a file")
+			return nil
+		}
+		content, err := f.ReadFile(path)
+		if err != nil {
+			f.problem(name, "no PEM text, and no such file%s", f.container())
+			return nil
+		}
+		text = string(content)
+		if !strings.Contains(text, "-----BEGIN ") {
+			f.problem(name, "the file holds no PEM text")
+			return nil
+		}
+	}
+	return []byte(text)
+}
+
+// container reminds of whose files a path is looked for in.
+func (f *finder) container() string {
+	if f.Action {
+		return " in the action's container, which sees the workspace and runner.temp"
+	}
+	return ""
+}
+
+// headers reads one header a line. Which names can be sent is the client's to
+// say; what is refused here are the names with a meaning to this program.
+func (f *finder) headers(text string) http.Header {
+	headers := http.Header{}
+	n := 0
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		n++
+		if line == "" {
+			continue
+		}
+		name, value, ok := strings.Cut(line, ":")
+		name, value = textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name)), strings.TrimSpace(value)
+		switch {
+		case !ok, !headerName.MatchString(name), value == "", strings.ContainsFunc(value, func(r rune) bool { return r < 0x20 || r == 0x7f }):
+			f.problem("headers", "line %d is not of the form Name: value", n)
+		case forbidden(name):
+			f.problem("headers", "line %d: %s cannot be set", n, name)
+		default:
+			headers.Add(name, value)
+		}
+	}
+	return headers
+}
+
+var headerName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+
+func forbidden(name string) bool {
+	return slices.Contains([]string{"Authorization", "Cookie", "Host", "Content-Length", "Content-Type", "Transfer-Encoding", "Connection", "Referer", "Jenkins-Crumb"}, name) ||
+		strings.HasPrefix(name, "Proxy-")
+}

@@ -1,0 +1,225 @@
+package settings
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sethvargo/go-envconfig"
+
+	"github.com/jenkins-token/jenkins-token/internal/secret"
+	"github.com/jenkins-token/jenkins-token/jenkins"
+)
+
+// Kind is the kind of the account's credential.
+type Kind int
+
+// The kinds. OIDC has no secret yet: the credential is the audience to ask a
+// token for.
+const (
+	None Kind = iota
+	APIToken
+	Password
+	Bearer
+	OIDC
+)
+
+// Credential is the account's credential.
+type Credential struct {
+	Kind     Kind
+	Secret   secret.String
+	Audience string // of OIDC
+}
+
+// What to do when the token could not be revoked.
+const (
+	Warn = "warn"
+	Fail = "fail"
+)
+
+// What to do with servers before 2.129.
+const (
+	LegacyRefuse = "refuse"
+	LegacyRead   = "read"
+	LegacyRotate = "rotate"
+)
+
+// Settings are the settings of one command, checked.
+type Settings struct {
+	URL               *url.URL // nil when a post step was given none
+	Username          string
+	Credential        Credential
+	Label             string
+	TTL               time.Duration
+	Revoke            bool
+	OnRevokeFailure   string
+	Sweep             bool
+	CA                []byte // PEM
+	ClientCertificate []byte // PEM
+	ClientKey         secret.String
+	Headers           http.Header // values are secret
+	AllowHTTP         bool
+	Timeout           time.Duration
+	ForUser           string
+	Legacy            string
+	// Notices are remarks for the user about what was given.
+	Notices []string
+}
+
+// raw is what go-envconfig fills: plain strings, because the checks are ours and
+// report everything at once.
+type raw struct {
+	URL               string `env:"URL"`
+	Username          string `env:"USERNAME"`
+	APIToken          string `env:"API_TOKEN"`
+	Password          string `env:"PASSWORD"`
+	BearerToken       string `env:"BEARER_TOKEN"`
+	OIDCAudience      string `env:"OIDC_AUDIENCE"`
+	Label             string `env:"LABEL"`
+	TTL               string `env:"TTL"`
+	Revoke            string `env:"REVOKE"`
+	OnRevokeFailure   string `env:"ON_REVOKE_FAILURE"`
+	Sweep             string `env:"SWEEP"`
+	CACertificate     string `env:"CA_CERTIFICATE"`
+	ClientCertificate string `env:"CLIENT_CERTIFICATE"`
+	ClientKey         string `env:"CLIENT_KEY"`
+	Headers           string `env:"HEADERS"`
+	AllowHTTP         string `env:"ALLOW_HTTP"`
+	Timeout           string `env:"TIMEOUT"`
+	ForUser           string `env:"FOR_USER"`
+	Legacy            string `env:"LEGACY"`
+}
+
+// Load reads and checks all settings. An error is of type [*Error] and names
+// everything that is wrong.
+func Load(ctx context.Context, source Source, need Need) (*Settings, error) {
+	find := newFinder(source, need)
+	var given raw
+	if err := envconfig.ProcessWith(ctx, &envconfig.Config{Target: &given, Lookuper: find}); err != nil {
+		// All fields are strings, so there is nothing here to parse; whatever it
+		// is, its text could hold a value.
+		find.problem("settings", "cannot be read")
+	}
+	s := find.check(given)
+	if len(find.problems) > 0 {
+		withheld := source.Fork && slices.ContainsFunc(find.problems, func(p Problem) bool { return p.Setting == "credential" })
+		return nil, &Error{Problems: find.problems, Withheld: withheld}
+	}
+	return s, nil
+}
+
+func (f *finder) check(given raw) *Settings {
+	s := &Settings{
+		Username: strings.TrimSpace(given.Username),
+		Label:    strings.TrimSpace(given.Label),
+		ForUser:  strings.TrimSpace(given.ForUser),
+	}
+	s.AllowHTTP = f.boolean("allow-http", given.AllowHTTP)
+	f.checkURL(s, given.URL)
+	f.checkCredential(s, given)
+	s.TTL = f.duration("ttl", given.TTL, time.Minute, 365*24*time.Hour)
+	s.Timeout = f.duration("timeout", given.Timeout, time.Second, time.Hour)
+	s.Revoke = f.boolean("revoke", given.Revoke)
+	s.Sweep = f.boolean("sweep", given.Sweep)
+	s.OnRevokeFailure = f.choice("on-revoke-failure", given.OnRevokeFailure, Warn, Fail)
+	s.Legacy = f.choice("legacy", given.Legacy, LegacyRefuse, LegacyRead, LegacyRotate)
+	s.CA = f.pem("ca-certificate", given.CACertificate)
+	s.ClientCertificate = f.pem("client-certificate", given.ClientCertificate)
+	s.ClientKey = secret.New(string(f.pem("client-key", given.ClientKey)))
+	f.checkTLS(s)
+	s.Headers = f.headers(given.Headers)
+	return s
+}
+
+func (f *finder) checkURL(s *Settings, text string) {
+	if blank(text) {
+		switch {
+		case f.need == ForPost:
+		case f.inputs && !blank(f.environment("JENKINS_URL")):
+			f.problem("url", "missing: set %s (credential and url come from the same source, so JENKINS_URL is not used beside inputs)", f.place("url"))
+		case f.InJenkins:
+			f.problem("url", "missing: set %s (JENKINS_URL is the controller that runs this build)", f.place("url"))
+		default:
+			f.problem("url", "missing: set %s", f.place("url"))
+		}
+		return
+	}
+	root, err := jenkins.ParseRoot(text, s.AllowHTTP)
+	if err != nil {
+		text := err.Error()
+		if wrong, ok := err.(*jenkins.RootError); ok && wrong.Problem == jenkins.RootPlainHTTP {
+			text += ", or set allow-http to true"
+		}
+		f.problem("url", "%s", text)
+		return
+	}
+	s.URL = root
+}
+
+func (f *finder) environment(name string) string {
+	text, _ := f.Source.Lookup(name)
+	return text
+}
+
+func (f *finder) checkCredential(s *Settings, given raw) {
+	var found []string
+	for _, c := range []struct {
+		name, text string
+		kind       Kind
+	}{
+		{"api-token", given.APIToken, APIToken},
+		{"password", given.Password, Password},
+		{"bearer-token", given.BearerToken, Bearer},
+		{"oidc-audience", given.OIDCAudience, OIDC},
+	} {
+		if blank(c.text) {
+			continue
+		}
+		found = append(found, c.name)
+		s.Credential = Credential{Kind: c.kind, Secret: secret.New(withoutNewline(c.text))}
+		if c.kind == OIDC {
+			s.Credential = Credential{Kind: OIDC, Audience: strings.TrimSpace(c.text)}
+		}
+	}
+	switch {
+	case len(found) > 1:
+		f.problem("credential", "%s are given: leave one", strings.Join(found, " and "))
+	case len(found) == 0 && f.need != ForPost:
+		f.problem("credential", "missing: set one of %s (or bearer-token, oidc-audience)", f.places("api-token", "password"))
+	}
+	if s.Credential.Kind == Password && jenkins.IsAPIToken(s.Credential.Secret.Reveal()) {
+		s.Credential.Kind = APIToken
+		s.Notices = append(s.Notices, "password has the form of an API token and is used as one; give it as api-token")
+	}
+	owner := s.Credential.Kind != Bearer && s.Credential.Kind != OIDC
+	switch {
+	case s.Username == "" && owner && f.need != ForPost:
+		f.problem("username", "missing: set %s", f.place("username"))
+	case strings.Contains(s.Username, ":"):
+		f.problem("username", "holds a colon, which no login over HTTP can carry")
+	case strings.ContainsFunc(s.Username+s.ForUser, func(r rune) bool { return r < 0x20 || r == 0x7f }):
+		f.problem("username", "holds a control character")
+	}
+}
+
+func (f *finder) places(names ...string) string {
+	for i, name := range names {
+		names[i] = f.place(name)
+	}
+	return strings.Join(names, " and ")
+}
+
+func (f *finder) checkTLS(s *Settings) {
+	if (len(s.ClientCertificate) > 0) != !s.ClientKey.Empty() {
+		f.problem("client-certificate", "needs client-key, and the other way round")
+	}
+}
+
+// withoutNewline drops the one line end that a file or a secret store adds.
+func withoutNewline(text string) string {
+	text = strings.TrimSuffix(text, "\n")
+	return strings.TrimSuffix(text, "\r")
+}

@@ -1,0 +1,153 @@
+package settings
+
+import (
+	"slices"
+	"strings"
+)
+
+// Spelling is how the surrounding CI spells its inputs.
+type Spelling int
+
+// The spellings.
+const (
+	NoInputs Spelling = iota // no inputs, only flags and environment
+	Runner                   // INPUT_CA-CERTIFICATE: GitHub-like runners keep the hyphen (Handler.cs AddInputsToEnvironment)
+	Plugin                   // PLUGIN_CA_CERTIFICATE: Drone and Woodpecker
+)
+
+// Need says which settings a command cannot do without.
+type Need int
+
+// The needs.
+const (
+	ForCreate  Need = iota // url, account and credential
+	ForAccount             // url, account and credential, to sweep or to revoke by uuid
+	ForPost                // nothing: what is there helps when the record does not
+)
+
+// Source is where settings come from.
+type Source struct {
+	Flags    map[string]string // by setting, as the command line gave them
+	Lookup   func(string) (string, bool)
+	ReadFile func(string) ([]byte, error)
+	Spelling Spelling
+	// Action is set under the names create, revoke and sweep on a runner: in the
+	// post step there, the environment counts for nothing.
+	Action bool
+	// InJenkins is set inside a Jenkins build, whose JENKINS_URL is the controller
+	// that runs it.
+	InJenkins bool
+	// Fork is set in a run that is given no secrets.
+	Fork bool
+}
+
+// finder is the one Lookuper that go-envconfig asks. It keeps what it could not
+// answer as problems.
+type finder struct {
+	Source
+	need     Need
+	table    []Setting
+	inputs   bool // url or a credential is an input
+	problems []Problem
+}
+
+func newFinder(source Source, need Need) *finder {
+	f := &finder{Source: source, need: need, table: All()}
+	f.inputs = source.Action && need == ForPost
+	for _, s := range f.table {
+		if s.Name == "url" || s.credential {
+			_, given := f.input(s)
+			f.inputs = f.inputs || given
+		}
+	}
+	return f
+}
+
+// Lookup implements envconfig.Lookuper; key is a setting's name in the form that
+// go-envconfig allows in a tag.
+func (f *finder) Lookup(key string) (string, bool) {
+	i := slices.IndexFunc(f.table, func(s Setting) bool { return upper(s.Name) == key })
+	if i < 0 {
+		return "", false
+	}
+	s := f.table[i]
+	if text, ok := f.Flags[s.Name]; ok && !blank(text) {
+		return text, true
+	}
+	if text, ok := f.input(s); ok {
+		return text, true
+	}
+	if f.inputs && (s.guarded || f.Action && f.need == ForPost) {
+		return f.orDefault(s)
+	}
+	names := s.Env
+	if s.Name == "url" {
+		names = append([]string{"JENKINS_TOKEN_URL"}, names...)
+		if f.InJenkins {
+			names = names[:1]
+		}
+	}
+	for _, name := range names {
+		if text, ok := f.variable(s, name); ok {
+			return text, true
+		}
+	}
+	return f.orDefault(s)
+}
+
+func (f *finder) orDefault(s Setting) (string, bool) { return s.Default, s.Default != "" }
+
+func (f *finder) input(s Setting) (string, bool) {
+	switch f.Spelling {
+	case Runner:
+		text, ok := f.Source.Lookup("INPUT_" + strings.ToUpper(s.Name))
+		return text, ok && !blank(text)
+	case Plugin:
+		return f.variable(s, "PLUGIN_"+upper(s.Name))
+	}
+	return "", false
+}
+
+// variable reads a variable, or for a secret the file that its _FILE names.
+func (f *finder) variable(s Setting, name string) (string, bool) {
+	text, ok := f.Source.Lookup(name)
+	ok = ok && !blank(text)
+	if !s.Secret {
+		return text, ok
+	}
+	path, named := f.Source.Lookup(name + "_FILE")
+	if !named || blank(path) {
+		return text, ok
+	}
+	if ok {
+		f.problem(s.Name, "given twice: by %s and by %s_FILE", name, name)
+		return "", false
+	}
+	content, err := f.ReadFile(strings.TrimSpace(path))
+	if err != nil {
+		f.problem(s.Name, "the file that %s_FILE names cannot be read", name)
+		return "", false
+	}
+	return string(content), !blank(string(content))
+}
+
+func blank(text string) bool { return strings.TrimSpace(text) == "" }
+
+// place says where a setting is to be written, for messages.
+func (f *finder) place(name string) string {
+	s := f.table[slices.IndexFunc(f.table, func(s Setting) bool { return s.Name == name })]
+	switch {
+	case f.Spelling == Runner && (f.inputs || f.Action):
+		return "the input " + s.Name
+	case f.Spelling == Plugin:
+		return "the setting " + upperless(s.Name)
+	case s.Secret:
+		return s.Env[0]
+	case s.Name == "url" && f.InJenkins:
+		return "--url or JENKINS_TOKEN_URL"
+	}
+	return "--" + s.Name + " or " + s.Env[0]
+}
+
+// upperless is a name as Drone and Woodpecker write it in a pipeline.
+func upperless(name string) string { return strings.ReplaceAll(name, "-", "_") }
