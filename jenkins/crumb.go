@@ -41,7 +41,7 @@ func (k *crumb) addTo(r *http.Request) {
 var (
 	headerName = regexp.MustCompile(`^[A-Za-z0-9.][A-Za-z0-9_.-]{0,63}$`)
 	// A crumb is hexadecimal, of any length: MD5, SHA-256, or strict-crumb-issuer's.
-	crumbValue = regexp.MustCompile(`^[A-Za-z0-9+/=_.:-]{1,1024}$`)
+	crumbValue = regexp.MustCompile(`^[A-Za-z0-9+/=_.:-]{1,1000}$`)
 )
 
 func plainHeaderName(name string) bool { return headerName.MatchString(name) }

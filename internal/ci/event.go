@@ -1,6 +1,27 @@
 package ci
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"strings"
+)
+
+// Fork reports whether this run is one that GitHub gives no secrets: of a fork's
+// pull request, or started by Dependabot. The event file says where a pull
+// request comes from.
+func Fork(lookup func(string) (string, bool), readFile func(string) ([]byte, error)) bool {
+	s := Surroundings{Lookup: lookup}
+	if s.get("GITHUB_ACTOR") == "dependabot[bot]" {
+		return true
+	}
+	if !strings.HasPrefix(s.get("GITHUB_EVENT_NAME"), "pull_request") {
+		return false
+	}
+	content, err := readFile(s.get("GITHUB_EVENT_PATH"))
+	if err != nil {
+		return false
+	}
+	return fromFork(content)
+}
 
 // fromFork reads the event of a pull request: its head repository is a fork, or
 // gone.

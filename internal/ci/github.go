@@ -2,8 +2,10 @@ package ci
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -73,7 +75,7 @@ func (g *github) Say(level Level, text string) {
 		case Notice:
 			g.action.Noticef("%s", text)
 		default:
-			g.action.Infof("%s\n", text)
+			g.action.Infof("%s", text)
 		}
 	})
 }
@@ -194,20 +196,22 @@ func (g *github) TempDir() string { return cmp.Or(g.s.get("RUNNER_TEMP"), os.Tem
 // EveryRunIsOne: act numbers every run 1.
 func (g *github) EveryRunIsOne() bool { return g.s.get("ACT") == "true" }
 
-// Fork reports whether this run is one that GitHub gives no secrets: of a fork's
-// pull request, or started by Dependabot. The event file says where a pull
-// request comes from.
-func Fork(lookup func(string) (string, bool), readFile func(string) ([]byte, error)) bool {
-	s := Surroundings{Lookup: lookup}
-	if s.get("GITHUB_ACTOR") == "dependabot[bot]" {
-		return true
+// Issuer is a system that gives ID tokens of its own.
+type Issuer interface {
+	IDToken(ctx context.Context, client *http.Client, audience string) (secret.String, error)
+}
+
+// errIDToken is all that may be said of an ID token that was not given: the
+// library's error repeats the answer.
+var errIDToken = errors.New("GitHub gave no ID token for oidc-audience: the job needs permissions: id-token: write")
+
+// IDToken asks GitHub for an ID token and masks it.
+func (g *github) IDToken(ctx context.Context, client *http.Client, audience string) (secret.String, error) {
+	action := githubactions.New(githubactions.WithWriter(g.s.Stdout), githubactions.WithGetenv(g.s.get), githubactions.WithHTTPClient(client))
+	text, err := action.GetIDToken(ctx, audience)
+	if err != nil || text == "" || strings.ContainsAny(text, "\r\n\x00 ") {
+		return secret.String{}, errIDToken
 	}
-	if !strings.HasPrefix(s.get("GITHUB_EVENT_NAME"), "pull_request") {
-		return false
-	}
-	content, err := readFile(s.get("GITHUB_EVENT_PATH"))
-	if err != nil {
-		return false
-	}
-	return fromFork(content)
+	token := secret.New(text)
+	return token, g.Mask(token)
 }

@@ -188,7 +188,7 @@ func (f *finder) checkCredential(s *Settings, given raw) {
 	case len(found) > 1:
 		f.problem("credential", "%s are given: leave one", strings.Join(found, " and "))
 	case len(found) == 0 && f.need != ForPost:
-		f.problem("credential", "missing: set one of %s (or bearer-token, oidc-audience)", f.places("api-token", "password"))
+		f.problem("credential", "missing: set %s or %s (or bearer-token, oidc-audience)", f.place("api-token"), f.place("password"))
 	}
 	if s.Credential.Kind == Password && jenkins.IsAPIToken(s.Credential.Secret.Reveal()) {
 		s.Credential.Kind = APIToken
@@ -203,13 +203,6 @@ func (f *finder) checkCredential(s *Settings, given raw) {
 	case strings.ContainsFunc(s.Username+s.ForUser, func(r rune) bool { return r < 0x20 || r == 0x7f }):
 		f.problem("username", "holds a control character")
 	}
-}
-
-func (f *finder) places(names ...string) string {
-	for i, name := range names {
-		names[i] = f.place(name)
-	}
-	return strings.Join(names, " and ")
 }
 
 func (f *finder) checkTLS(s *Settings) {

@@ -1,0 +1,141 @@
+package command
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"golang.org/x/net/http/httpproxy"
+
+	"github.com/jenkins-token/jenkins-token/internal/ci"
+	"github.com/jenkins-token/jenkins-token/internal/lease"
+	"github.com/jenkins-token/jenkins-token/internal/settings"
+	"github.com/jenkins-token/jenkins-token/jenkins"
+)
+
+// proxy reads the proxy settings of the environment that the program was handed:
+// http.ProxyFromEnvironment reads the process' own, once, and prints a proxy's
+// password in its errors.
+func (p *Program) proxy() func(*url.URL) (*url.URL, error) {
+	get := func(names ...string) string {
+		for _, name := range names {
+			if text, _ := p.Lookup(name); text != "" {
+				return text
+			}
+		}
+		return ""
+	}
+	config := httpproxy.Config{
+		HTTPProxy:  get("HTTP_PROXY", "http_proxy"),
+		HTTPSProxy: get("HTTPS_PROXY", "https_proxy"),
+		NoProxy:    get("NO_PROXY", "no_proxy"),
+	}
+	return config.ProxyFunc()
+}
+
+// userAgent lets an administrator find the run in the controller's access log.
+func (j *job) userAgent() string {
+	run := j.system.Run()
+	return "jenkins-token/" + version(j.Version) + " (+https://github.com/jenkins-token/jenkins-token; " + lease.Part(run.Where) + " " + lease.Part(run.ID) + ")"
+}
+
+// version is the second word of the line that the version command prints.
+func version(line string) string {
+	fields := append(splitFields(line), "unknown", "unknown")
+	return fields[1]
+}
+
+// accountClient is a client with the account's own credential.
+func (j *job) accountClient(ctx context.Context, s *settings.Settings) (*jenkins.Client, error) {
+	cred, err := j.credential(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	options := j.options(s.CA)
+	options = append(options, doors(s)...)
+	if s.ForUser != "" {
+		options = append(options, jenkins.WithUser(s.ForUser))
+	}
+	return newClient(s.URL, cred, options)
+}
+
+func (j *job) credential(ctx context.Context, s *settings.Settings) (jenkins.Credential, error) {
+	text := s.Credential.Secret.Reveal()
+	switch s.Credential.Kind {
+	case settings.Password:
+		return jenkins.Password(s.Username, text), nil
+	case settings.APIToken:
+		return jenkins.APIToken(s.Username, text), nil
+	case settings.Bearer:
+		return jenkins.Bearer(text), nil
+	case settings.OIDC:
+		issuer, ok := j.system.(ci.Issuer)
+		if !ok {
+			return jenkins.Credential{}, usage("oidc-audience: only GitHub gives ID tokens this way", "elsewhere set bearer-token to the ID token of your CI")
+		}
+		proxy := j.proxy()
+		transport := &http.Transport{Proxy: func(r *http.Request) (*url.URL, error) { return proxy(r.URL) }}
+		defer transport.CloseIdleConnections()
+		token, err := issuer.IDToken(ctx, &http.Client{Transport: transport, Timeout: s.Timeout}, s.Credential.Audience)
+		if err != nil {
+			return jenkins.Credential{}, err
+		}
+		return jenkins.Bearer(token.Reveal()), nil
+	default:
+		return jenkins.Credential{}, lease.ErrNoCredential
+	}
+}
+
+// tokenClient is a client that shows the token of a record, and nothing that the
+// settings know but what the record's url may see.
+func (j *job) tokenClient(r lease.Record, s *settings.Settings) (*jenkins.Client, error) {
+	root, err := jenkins.ParseRoot(r.URL, r.Settings.AllowHTTP)
+	if err != nil {
+		return nil, err
+	}
+	options := j.options([]byte(r.Settings.CA))
+	if same(s, r) {
+		options = append(options, doors(s)...)
+	}
+	return newClient(root, jenkins.APIToken(r.Username, r.Token.Reveal()), options)
+}
+
+// same reports whether the settings are for the controller of the record: only
+// then may it see what they hold.
+func same(s *settings.Settings, r lease.Record) bool {
+	return s != nil && s.URL != nil && s.URL.String() == r.URL
+}
+
+func newClient(root *url.URL, cred jenkins.Credential, options []jenkins.Option) (*jenkins.Client, error) {
+	c, err := jenkins.New(root, cred, options...)
+	if err != nil {
+		return nil, &usageError{text: err.Error()}
+	}
+	return c, nil
+}
+
+func (j *job) options(ca []byte) []jenkins.Option {
+	options := []jenkins.Option{
+		jenkins.WithUserAgent(j.userAgent()), jenkins.WithProxy(j.proxy()), jenkins.WithClock(j.Now),
+	}
+	if len(ca) > 0 {
+		options = append(options, jenkins.WithCA(ca))
+	}
+	return options
+}
+
+// doors are what a gateway in front of the controller asks for.
+func doors(s *settings.Settings) []jenkins.Option {
+	options := []jenkins.Option{jenkins.WithHeaders(s.Headers)}
+	if len(s.ClientCertificate) > 0 {
+		options = append(options, jenkins.WithClientCertificate(s.ClientCertificate, []byte(s.ClientKey.Reveal())))
+	}
+	return options
+}
+
+// label is the readable part of the name.
+func (j *job) label(s *settings.Settings) string { return cmp.Or(s.Label, j.system.Run().Job) }
+
+var errNoURL = errors.New("no url is given beside the credential")

@@ -1,0 +1,205 @@
+// Package command is the program: it joins settings, the controller's client,
+// the life of a token and the surrounding CI. One file is one command.
+package command
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jenkins-token/jenkins-token/internal/ci"
+	"github.com/jenkins-token/jenkins-token/internal/lease"
+	"github.com/jenkins-token/jenkins-token/internal/settings"
+)
+
+// Exit codes. docs/reference.md lists them.
+const (
+	exitOK    = 0
+	exitError = 1
+	exitUsage = 2 // nothing was sent
+	exitPage  = 4 // the token page was not understood
+)
+
+// Program is everything the program is handed from outside.
+type Program struct {
+	Args           []string // with the name it was called by
+	Lookup         func(string) (string, bool)
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Terminal       bool // standard output is a terminal
+	ReadFile       func(string) ([]byte, error)
+	Executable     func() (string, error)
+	Hostname       string
+	Now            func() time.Time
+	Pause          func(context.Context, time.Duration) error
+	Random         io.Reader
+	Version        string // one line of its own
+}
+
+// Interrupted is the cause of a context that a signal ended.
+type Interrupted struct{ Code int }
+
+// Error implements error.
+func (Interrupted) Error() string { return "interrupted by a signal" }
+
+// IsAction reports whether argv0 is one of the names under which the program is
+// the action.
+func IsAction(argv0 string) bool {
+	return slices.Contains([]string{"create", "revoke", "sweep"}, filepath.Base(argv0))
+}
+
+// usageError is wrong use of the command line.
+type usageError struct {
+	text  string
+	hints []string
+}
+
+func (e *usageError) Error() string { return e.text }
+
+func usage(text string, hints ...string) error { return &usageError{text, hints} }
+
+// job is one command on its way.
+type job struct {
+	*Program
+	name   string // of the command
+	action bool   // called as the action, on a runner
+	flags  flags
+	system ci.System
+	// retries counts lines said so far, so that nothing is said twice.
+	account *settings.Settings
+}
+
+// Run runs the command that name or arguments say and returns the exit code.
+func (p *Program) Run(ctx context.Context) int {
+	j, err := p.job()
+	if err == nil {
+		err = j.run(ctx)
+	}
+	return j.end(ctx, err)
+}
+
+// job finds out which command is meant. A job is there even when the error is
+// not nil, to say so.
+func (p *Program) job() (*job, error) {
+	name, args := filepath.Base(p.Args[0]), p.Args[1:]
+	j := &job{Program: p, name: name}
+	j.system, _ = ci.Detect(p.surroundings(false), "")
+	if IsAction(name) && ci.OnRunner(p.Lookup) {
+		j.action = true
+		if len(args) > 0 && name != "revoke" {
+			return j, usage("the action takes no arguments, and `args` were given", "remove `args` from the step: settings are inputs")
+		}
+		return j, nil
+	}
+	if !IsAction(name) {
+		if len(args) == 0 && ci.OnPlugin(p.Lookup) {
+			text, _ := p.Lookup("PLUGIN_COMMAND")
+			args = strings.Fields(text)
+		}
+		if len(args) == 0 {
+			return j, usage("no command", "jenkins-token help lists the commands")
+		}
+		j.name, args = args[0], args[1:]
+	}
+	var err error
+	if j.flags, err = parse(j.name, args); err != nil {
+		return j, err
+	}
+	captured := j.flags.text["lease"] == "-" && j.name == "create" || j.flags.set["json"]
+	system, known := ci.Detect(p.surroundings(captured), j.flags.text["ci"])
+	if !known {
+		return j, usage("--ci: not a system known here", "known are "+strings.Join(ci.Names(), ", "))
+	}
+	j.system = system
+	return j, nil
+}
+
+func (p *Program) surroundings(captured bool) ci.Surroundings {
+	return ci.Surroundings{Lookup: p.Lookup, Stdout: p.Stdout, Stderr: p.Stderr, Hostname: p.Hostname, Now: p.Now(), Captured: captured}
+}
+
+func (j *job) run(ctx context.Context) error {
+	switch j.name {
+	case "create":
+		return j.create(ctx)
+	case "revoke":
+		return j.revoke(ctx)
+	case "sweep":
+		return j.sweep(ctx)
+	case "install":
+		return j.install()
+	case "version":
+		_, err := fmt.Fprintln(j.Stdout, j.Version)
+		return err
+	default:
+		return j.help()
+	}
+}
+
+// end says what went wrong and gives the exit code.
+func (j *job) end(ctx context.Context, err error) int {
+	if err == nil {
+		return exitOK
+	}
+	var told *toldError
+	if !errors.As(err, &told) {
+		j.system.Fail(err.Error(), j.hints(err))
+	}
+	var wrong *usageError
+	var settings *settings.Error
+	var interrupted Interrupted
+	var page *pageError
+	switch {
+	case errors.As(err, &wrong), errors.As(err, &settings):
+		return exitUsage
+	case errors.Is(err, lease.ErrInterrupted) && errors.As(context.Cause(ctx), &interrupted):
+		return interrupted.Code
+	case errors.As(err, &page):
+		return exitPage
+	}
+	return exitError
+}
+
+// toldError is a failure that the user has been told of.
+type toldError struct{ error }
+
+// life is what package lease is handed.
+func (j *job) life(timeout time.Duration) lease.Life {
+	return lease.Life{
+		Now: j.Now, Pause: j.Pause, Random: j.Random,
+		Grace: lease.Grace, Timeout: cmp.Or(timeout, settings.DefaultTimeout),
+		Notice: func(text string) { j.system.Say(ci.Notice, text) },
+		Warn:   func(text string) { j.system.Say(ci.Warning, text) },
+	}
+}
+
+// load reads the settings, from the places that count for this job.
+func (j *job) load(ctx context.Context, need settings.Need) (*settings.Settings, error) {
+	source := settings.Source{
+		Flags: j.flags.settings(), Lookup: j.Lookup, ReadFile: j.ReadFile,
+		Action: j.action, InJenkins: ci.InJenkins(j.Lookup), Fork: ci.Fork(j.Lookup, j.ReadFile),
+	}
+	switch {
+	case j.action:
+		source.Spelling = settings.Runner
+	case ci.OnPlugin(j.Lookup):
+		source.Spelling = settings.Plugin
+	}
+	s, err := settings.Load(ctx, source, need)
+	if err != nil {
+		return nil, err
+	}
+	j.account = s
+	for _, notice := range s.Notices {
+		if need != settings.ForPost {
+			j.system.Say(ci.Notice, notice)
+		}
+	}
+	return s, nil
+}

@@ -1,0 +1,155 @@
+package command
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/jenkins-token/jenkins-token/internal/ci"
+	"github.com/jenkins-token/jenkins-token/internal/lease"
+	"github.com/jenkins-token/jenkins-token/internal/settings"
+	"github.com/jenkins-token/jenkins-token/jenkins"
+)
+
+// requestError is an error with what its hints need to know.
+type requestError struct {
+	error
+	version jenkins.Version
+	given   *settings.Settings
+}
+
+func (e *requestError) Unwrap() error { return e.error }
+
+// hints says what to do about an error, in at most two lines.
+func (j *job) hints(err error) []string {
+	if wrong, ok := errors.AsType[*usageError](err); ok {
+		return wrong.hints
+	}
+	if wrong, ok := errors.AsType[*settings.Error](err); ok {
+		return wrong.Hints()
+	}
+	if channel, ok := errors.AsType[*ci.ChannelError](err); ok && channel.Variable != "" {
+		return []string{"the runner makes this file; an image with a USER, or a read-only mount, cannot write it"}
+	}
+	if stranger, ok := errors.AsType[*lease.IdentityError](err); ok {
+		if stranger.Anonymous {
+			return []string{"something in front of the controller drops the Authorization header, or its security realm takes no API tokens"}
+		}
+		return []string{"does a gateway in front of the controller replace the login? the token has been revoked"}
+	}
+	if errors.Is(err, lease.ErrRecord) {
+		return []string{"give the record as create wrote it, whole and unchanged"}
+	}
+	if errors.Is(err, lease.ErrNoCredential) {
+		return []string{"give url, username and a credential of the account for the same controller"}
+	}
+	failed, ok := errors.AsType[*jenkins.Error](err)
+	if !ok {
+		return nil
+	}
+	about, _ := errors.AsType[*requestError](err)
+	var s *settings.Settings
+	if about != nil {
+		s = about.given
+	}
+	hints := j.advice(failed, s)
+	return hints[:min(2, len(hints))]
+}
+
+// advice is what to do about an answer of the controller.
+func (j *job) advice(failed *jenkins.Error, s *settings.Settings) []string {
+	token := failed.Credential == jenkins.CredentialAPIToken
+	switch failed.Kind {
+	case jenkins.KindRefused, jenkins.KindRepeated:
+		return refused(failed, s)
+	case jenkins.KindGateway:
+		return []string{"a gateway asks for a login of its own: give it with headers or client-certificate"}
+	case jenkins.KindCrumb:
+		return []string{"a crumb belongs to a session and, before Jenkins 2.543, to an address: does a proxy drop cookies or change X-Forwarded-For?", "an API token of the account in place of its password needs no crumb"}
+	case jenkins.KindPermission:
+		return []string{"the account needs the permission that is missing (Overall/Read at least); an administrator grants it"}
+	case jenkins.KindOwner:
+		if s != nil && s.ForUser != "" {
+			return []string{"only an administrator can create for another user, and only when the controller was started with -Djenkins.security.ApiTokenProperty.adminCanGenerateNewTokens=true"}
+		}
+		return []string{"tokens are made by their owner alone: is username the account that the credential belongs to?"}
+	case jenkins.KindAnonymous:
+		if failed.Credential == jenkins.CredentialBearer {
+			return []string{"Jenkins itself takes no bearer tokens: a gateway or a plugin must turn it into a user"}
+		}
+		return []string{"something in front of the controller drops the Authorization header, or its security realm is off"}
+	case jenkins.KindForbidden:
+		return []string{"a gateway or a plugin forbids this path to the account"}
+	case jenkins.KindRedirect, jenkins.KindLoginPage:
+		if failed.Target != "" && !strings.Contains(failed.Target, "login") && failed.Credential == jenkins.CredentialNone {
+			return []string{"is url the address that the controller is reached by in the end?"}
+		}
+		if token {
+			return []string{"the login plugin refuses tokens without a session: in the OpenId Connect plugin switch on \"Allow API token access without an OpenId Connect session\" (allowTokenAccessWithoutOicSession)", "or url is not the controller's own: write the one that it redirects to"}
+		}
+		return []string{"single sign-on takes no passwords: use an API token of that account (api-token)", "or url is not the controller's own: write the one that it redirects to"}
+	case jenkins.KindNotFound:
+		hints := []string{"is url the root of Jenkins, with its context path (often /jenkins) and without /login or /job?"}
+		if failed.Version.Known() && !failed.Version.AtLeast(2, 129) {
+			hints = []string{"this is Jenkins " + failed.Version.String() + ": web methods for tokens exist since 2.129"}
+		} else {
+			hints = append(hints, "or the server is older than 2.129, which has no web methods for tokens")
+		}
+		return hints
+	case jenkins.KindMethod:
+		return []string{"something in front of the controller does not let this request pass"}
+	case jenkins.KindUnavailable:
+		return []string{"the controller is starting, stopping or cut off from its proxy: try again in a minute"}
+	case jenkins.KindServer:
+		return []string{"the controller's log says why; a token that was made all the same is looked for and revoked"}
+	case jenkins.KindAnswer:
+		return []string{"expected was an answer of Jenkins: is url the root of Jenkins? the answer itself is not shown, it could hold a secret"}
+	case jenkins.KindRejected:
+		return []string{"the controller's log says why"}
+	case jenkins.KindPage, jenkins.KindCut:
+		return []string{"nothing was decided from a page that is not understood; please report the version of the controller"}
+	}
+	return j.connection(failed)
+}
+
+// refused explains a login that Jenkins refused. Nothing repeats it: Jenkins
+// tries a wrong token as a password, which can lock an account.
+func refused(failed *jenkins.Error, s *settings.Settings) []string {
+	const once = "nothing was tried again, so that no account is locked"
+	switch {
+	case failed.Credential == jenkins.CredentialPassword:
+		return []string{"is it the password of username? behind single sign-on only an API token of the account works (api-token)", once}
+	case failed.Credential == jenkins.CredentialAPIToken && s != nil && s.Credential.Kind == settings.APIToken && !jenkins.IsAPIToken(s.Credential.Secret.Reveal()):
+		return []string{"api-token has not the form of an API token (a job's \"authentication token\" is none): make one at <url>/me/security/", once}
+	}
+	return []string{"is the API token one of username's, not revoked and not expired? see <url>/user/<username>/security/", once}
+}
+
+// connection explains a request without an answer.
+func (j *job) connection(failed *jenkins.Error) []string {
+	host := failed.Host
+	if i := strings.LastIndexByte(host, ':'); i > 0 && !strings.HasSuffix(host, "]") {
+		host = host[:i]
+	}
+	switch failed.Kind {
+	case jenkins.KindAuthority:
+		return []string{"give the certificate of your authority as ca-certificate: PEM text, or a path that the container sees"}
+	case jenkins.KindHostname:
+		return []string{"write url with a name that the certificate has"}
+	case jenkins.KindCertificate:
+		return []string{"is the certificate expired, or does the server ask for a client-certificate?"}
+	case jenkins.KindNotTLS:
+		return []string{"is the port that of plain http? then url begins with http:// (and needs allow-http)"}
+	case jenkins.KindProxy:
+		return []string{"see HTTPS_PROXY and HTTP_PROXY; hosts to be reached without it belong in NO_PROXY"}
+	case jenkins.KindResolve:
+		return []string{"a name of a service container is known only in its job's network; VPN names only to a runner inside"}
+	case jenkins.KindConnect:
+		if jenkins.IsLoopback(strings.Trim(host, "[]")) && j.action {
+			return []string{"in a container action localhost is the action's own container: use the name of the service container, or the host's address"}
+		}
+		return []string{"is the controller running, and may this machine reach it?"}
+	case jenkins.KindTimeout:
+		return []string{"may this machine reach the controller? timeout gives it more time"}
+	}
+	return nil
+}

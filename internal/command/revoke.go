@@ -1,0 +1,228 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/jenkins-token/jenkins-token/internal/ci"
+	"github.com/jenkins-token/jenkins-token/internal/lease"
+	"github.com/jenkins-token/jenkins-token/internal/settings"
+	"github.com/jenkins-token/jenkins-token/jenkins"
+)
+
+// kept is a record found, and what to do when its token is gone.
+type kept struct {
+	record lease.Record
+	done   func() error
+}
+
+// revoke ends the tokens of the records that it finds.
+func (j *job) revoke(ctx context.Context) error {
+	if j.flags.set["help"] {
+		return j.help()
+	}
+	if uuid := j.flags.text["uuid"]; uuid != "" {
+		return j.revokeUUID(ctx, uuid)
+	}
+	records, err := j.records()
+	if err != nil {
+		return err
+	}
+	if uuid, _ := j.Lookup("INPUT_TOKEN-UUID"); len(records) == 0 && j.action && uuid != "" {
+		return j.revokeUUID(ctx, uuid)
+	}
+	if len(records) == 0 {
+		j.system.Say(ci.Notice, "there is no token to revoke")
+		return nil
+	}
+	// What is wrong with the settings of a post step need not matter: the record
+	// is usually enough.
+	s, wrong := j.load(ctx, settings.ForPost)
+	if wrong != nil {
+		j.system.Say(ci.Warning, wrong.Error())
+	}
+	releaser := j.releaser(s)
+	var left []lease.Left
+	fail := false
+	for _, k := range records {
+		releaser.Life.Timeout = k.record.Settings.Deadline()
+		ending, remains := releaser.Release(ctx, k.record)
+		left = append(left, remains...)
+		fail = fail || len(remains) > 0 && k.record.Settings.OnRevokeFailure == settings.Fail
+		switch {
+		case ending == lease.Kept:
+			j.system.Say(ci.Notice, fmt.Sprintf("token %s is left alone: revoke is false", nameOf(k.record)))
+			continue
+		case len(remains) > 0:
+			continue
+		case ending == lease.Gone && k.record.TokenUUID == "":
+			j.system.Say(ci.Progress, "no token was made")
+		case ending == lease.Gone:
+			j.system.Say(ci.Progress, "token "+nameOf(k.record)+" was gone already")
+		default:
+			j.system.Say(ci.Progress, "token "+nameOf(k.record)+" is revoked")
+		}
+		if err := k.done(); err != nil {
+			j.system.Say(ci.Notice, "the token is revoked, but its record could not be removed")
+		}
+	}
+	j.report(left)
+	switch {
+	case len(left) == 0:
+		return nil
+	case !j.action:
+		return &requestError{left[0].Err, jenkins.Version{}, s}
+	case fail:
+		return fmt.Errorf("%d of the tokens may outlive this job", len(left))
+	}
+	return nil
+}
+
+func nameOf(r lease.Record) string {
+	if r.TokenName != "" {
+		return r.TokenName
+	}
+	return r.Names[0]
+}
+
+// releaser revokes with the credential of the settings, if there are any, where
+// they name the controller of the record.
+func (j *job) releaser(s *settings.Settings) *lease.Releaser {
+	accounts := map[string]*jenkins.Client{}
+	return &lease.Releaser{
+		Life: j.life(0),
+		Own:  func(r lease.Record) (*jenkins.Client, error) { return j.tokenClient(r, s) },
+		Account: func(r lease.Record) (*jenkins.Client, error) {
+			if !same(s, r) || s.Credential.Kind == settings.None {
+				return nil, nil
+			}
+			if c := accounts[r.ForUser]; c != nil {
+				return c, nil
+			}
+			as := *s
+			as.ForUser = r.ForUser
+			c, err := j.accountClient(context.Background(), &as)
+			accounts[r.ForUser] = c
+			return c, err
+		},
+	}
+}
+
+// records finds the records: in the post step in the CI's state and the side
+// file, else where the command line says.
+func (j *job) records() ([]kept, error) {
+	if j.action {
+		return j.recordsOfAction()
+	}
+	path := j.flags.text["lease"]
+	switch {
+	case path == "-":
+		content, err := io.ReadAll(io.LimitReader(j.Stdin, lease.RecordLimit+1))
+		if err != nil {
+			return nil, fmt.Errorf("read the record from standard input: %w", err)
+		}
+		r, err := lease.Decode(content)
+		if err != nil {
+			return nil, err
+		}
+		return []kept{{r, func() error { return nil }}}, nil
+	case path != "":
+		k, err := recordOfFile(path)
+		if err != nil {
+			return nil, err
+		}
+		return []kept{k}, nil
+	case j.system.Handover() == nil:
+		return nil, usage("nothing says which token to revoke", "--lease FILE|- takes the record that create wrote; --uuid UUID a token of the account")
+	}
+	paths, err := filepath.Glob(filepath.Join(j.system.Handover().TempDir(), "jenkins-token-*.json"))
+	if err != nil {
+		return nil, err
+	}
+	var records []kept
+	for _, path := range paths {
+		k, err := recordOfFile(path)
+		if err != nil {
+			j.system.Say(ci.Warning, "a file of the name of a record is none")
+			continue
+		}
+		records = append(records, k)
+	}
+	return records, nil
+}
+
+func recordOfFile(path string) (kept, error) {
+	content, err := lease.ReadFile(path)
+	if err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return kept{}, usage("--lease: there is no such file", "the token is revoked already, or create wrote its record elsewhere")
+		}
+		return kept{}, fmt.Errorf("read the record: %w", cause(err))
+	}
+	r, err := lease.Decode(content)
+	return kept{r, func() error { return os.Remove(path) }}, err
+}
+
+// cause is what failed with a file, without its path.
+func cause(err error) error {
+	if failed, ok := errors.AsType[*os.PathError](err); ok {
+		return failed.Err
+	}
+	return err
+}
+
+func (j *job) recordsOfAction() ([]kept, error) {
+	handover := j.system.Handover()
+	var records []kept
+	if text, ok := handover.Kept(); ok {
+		r, err := lease.Decode([]byte(text))
+		if err != nil {
+			j.system.Say(ci.Warning, "the state handed to the post step is not a record of this program; it is ignored")
+		} else {
+			records = append(records, kept{r, func() error { return nil }})
+		}
+	}
+	path := handover.SideFile()
+	if path == "" {
+		return records, nil
+	}
+	side := lease.OpenSide(path)
+	more, err := side.Records()
+	if err != nil {
+		j.system.Say(ci.Warning, "the side file of this step holds lines that are no records")
+	}
+	for _, r := range more {
+		done := func() error { return side.MarkDone(r) }
+		if len(records) > 0 && records[0].record.TokenUUID == r.TokenUUID {
+			records[0].done = done
+			continue
+		}
+		records = append(records, kept{r, done})
+	}
+	return records, nil
+}
+
+// revokeUUID ends a token of the account whose credential is given.
+func (j *job) revokeUUID(ctx context.Context, uuid string) error {
+	if !jenkins.IsUUID(uuid) {
+		return usage("the uuid of a token has the form 01234567-89ab-cdef-0123-456789abcdef", "the output token-uuid of create has it, and the token's page in Jenkins")
+	}
+	s, err := j.load(ctx, settings.ForAccount)
+	if err != nil {
+		return err
+	}
+	account, err := j.accountClient(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer account.Close()
+	if err := account.RevokeToken(ctx, uuid); err != nil {
+		return explained(err, account, s)
+	}
+	j.system.Say(ci.Progress, "token "+uuid+" is revoked, or there was none of this uuid")
+	return nil
+}

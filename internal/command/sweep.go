@@ -1,0 +1,117 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jenkins-token/jenkins-token/internal/ci"
+	"github.com/jenkins-token/jenkins-token/internal/lease"
+	"github.com/jenkins-token/jenkins-token/internal/settings"
+	"github.com/jenkins-token/jenkins-token/jenkins"
+)
+
+// crowded is the number of tokens from which an account makes Jenkins slow.
+const crowded = 500
+
+// pageError is a token page that was not understood.
+type pageError struct{ error }
+
+func (e *pageError) Unwrap() error { return e.error }
+
+// sweep revokes expired tokens of ours.
+func (j *job) sweep(ctx context.Context) error {
+	if j.flags.set["help"] {
+		return j.help()
+	}
+	filter := lease.Filter{Where: j.choice("where"), Run: j.choice("run"), Label: j.choice("label")}
+	dryRun, err := strconv.ParseBool(strings.ToLower(j.choice("dry-run")))
+	if text := j.choice("dry-run"); err != nil && text != "" {
+		return usage("dry-run: neither true nor false")
+	}
+	if h := j.system.Handover(); filter.Run != "" && h != nil && h.EveryRunIsOne() {
+		return usage("run: here every run has the same number", "sweep by where, or without a filter")
+	}
+	s, err := j.load(ctx, settings.ForAccount)
+	if err != nil {
+		return err
+	}
+	account, err := j.accountClient(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer account.Close()
+	result, err := lease.Sweep(ctx, j.life(s.Timeout), account, filter, dryRun)
+	failed := 0
+	for _, one := range result.Found {
+		if one.Err != nil {
+			failed++
+		}
+	}
+	if err == nil || result.Listed > 0 {
+		if err := j.tell(result, dryRun); err != nil {
+			return err
+		}
+	}
+	var page *jenkins.Error
+	switch {
+	case errors.As(err, &page) && page.Kind == jenkins.KindPage:
+		return &pageError{explained(err, account, s)}
+	case err != nil:
+		return explained(err, account, s)
+	case failed > 0:
+		return fmt.Errorf("%d of %d tokens could not be revoked", failed, len(result.Found))
+	}
+	return nil
+}
+
+// choice is a flag, or the input of the sweep action.
+func (j *job) choice(name string) string {
+	if j.action {
+		text, _ := j.Lookup("INPUT_" + strings.ToUpper(name))
+		return strings.TrimSpace(text)
+	}
+	return j.flags.text[name]
+}
+
+// swept is the JSON of one token that a sweep found.
+type swept struct {
+	UUID    string `json:"uuid"`
+	Name    string `json:"name"`
+	Until   string `json:"until"`
+	Revoked bool   `json:"revoked"`
+}
+
+func (j *job) tell(result lease.Sweeping, dryRun bool) error {
+	if j.flags.set["json"] {
+		out := struct {
+			Listed int     `json:"listed"`
+			Found  []swept `json:"found"`
+		}{result.Listed, []swept{}}
+		for _, one := range result.Found {
+			out.Found = append(out.Found, swept{one.UUID, one.Name.String(), one.Name.End.Format(time.RFC3339), one.Revoked})
+		}
+		return json.NewEncoder(j.Stdout).Encode(out)
+	}
+	for _, one := range result.Found {
+		what := "revoked"
+		switch {
+		case dryRun:
+			what = "would be revoked"
+		case one.Err != nil:
+			what = "not revoked: " + one.Err.Error()
+		case !one.Revoked:
+			what = "not tried"
+		}
+		j.system.Say(ci.Progress, one.Name.String()+" ("+one.UUID+"): "+what)
+	}
+	j.system.Say(ci.Progress, fmt.Sprintf("%d of %d tokens on the account are ours and over", len(result.Found), result.Listed))
+	if result.Listed > crowded {
+		j.system.Say(ci.Notice, fmt.Sprintf("%d tokens lie on the account: more than %d make the controller slow", result.Listed, crowded))
+	}
+	return nil
+}

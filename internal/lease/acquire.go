@@ -1,0 +1,337 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jenkins-token/jenkins-token/internal/secret"
+	"github.com/jenkins-token/jenkins-token/internal/settings"
+	"github.com/jenkins-token/jenkins-token/jenkins"
+)
+
+// Order is the token wanted.
+type Order struct {
+	URL      string // root of the controller, for the record
+	Username string // owner; empty when only the controller knows (a bearer login)
+	ForUser  string
+	Where    string
+	Run      string
+	Label    string
+	TTL      time.Duration
+	Settings settings.Post
+}
+
+// Keeper takes what must not be lost, and hides what must not be seen, while a
+// token is acquired.
+type Keeper interface {
+	// Keep stores the record in place of the one before.
+	Keep(Record) error
+	// Drop says that there is nothing to find: the record kept last is void.
+	Drop()
+	// Mask hides the token in the log, in all forms in which it can turn up.
+	Mask([]secret.String) error
+}
+
+// createTries bounds the tokens asked for in one command.
+const createTries = 12
+
+// IdentityError is a new token that logs in as somebody else than its owner.
+type IdentityError struct{ Anonymous bool }
+
+// Error implements error.
+func (e *IdentityError) Error() string {
+	if e.Anonymous {
+		return "the new token was not accepted as a login: the controller saw an anonymous user"
+	}
+	return "the new token logs in as another user than its owner"
+}
+
+// KeepError is a record, or a mask, that could not be written.
+type KeepError struct{ Err error }
+
+// Error implements error.
+func (e *KeepError) Error() string { return "the record of the token: " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *KeepError) Unwrap() error { return e.Err }
+
+// ErrInterrupted is a command ended by a signal.
+var ErrInterrupted = errors.New("interrupted by a signal")
+
+// Acquire makes a token for the account of the client and tries it. When it
+// returns an error the token has been revoked again, or Left says what may be
+// there still; the record that the keeper holds is enough to find it.
+func Acquire(ctx context.Context, life Life, account *jenkins.Client, order Order, keeper Keeper) (Record, []Left, error) {
+	a := &acquisition{life: life, account: account, order: order, keeper: keeper, signalled: ctx}
+	work, cancel := life.working(ctx)
+	defer cancel()
+	err := a.run(work)
+	if err == nil && ctx.Err() != nil {
+		err = ErrInterrupted
+	}
+	if err == nil {
+		return a.record, nil, nil
+	}
+	clean, cancelClean := life.cleaning(ctx)
+	defer cancelClean()
+	return a.record, a.undo(clean), err
+}
+
+// acquisition is one run of Acquire.
+type acquisition struct {
+	life      Life
+	account   *jenkins.Client
+	order     Order
+	keeper    Keeper
+	signalled context.Context
+
+	record Record
+	own    *jenkins.Client // with the new token
+	// doubtful are the names under which a request left without a clear answer;
+	// true where the answer was complete, so that the token exists by now or never
+	// will.
+	doubtful map[string]bool
+}
+
+func (a *acquisition) run(ctx context.Context) error {
+	a.doubtful = map[string]bool{}
+	a.record = Record{
+		URL: a.order.URL, Username: a.order.Username, ForUser: a.order.ForUser, Settings: a.order.Settings,
+	}
+	if a.order.ForUser != "" {
+		a.record.Username = a.order.ForUser
+	}
+	if a.record.Username == "" {
+		who, err := a.account.WhoAmI(ctx)
+		switch {
+		case err != nil:
+			return err
+		case who.Anonymous:
+			return &IdentityError{Anonymous: true}
+		}
+		a.record.Username = who.Name
+	}
+	token, err := a.create(ctx)
+	if err != nil {
+		return err
+	}
+	if err := a.secure(ctx, token); err != nil {
+		return err
+	}
+	if err := a.verify(ctx); err != nil {
+		return err
+	}
+	return a.settle(ctx)
+}
+
+// create asks for a token until there is one. A request that provably never left
+// is sent again as it was; after an unclear end the next one has a new name, and
+// the old one stays in the record until it is known to be nothing.
+func (a *acquisition) create(ctx context.Context) (jenkins.Token, error) {
+	waits := a.life.pauses(a.life.Timeout)
+	days := max(1, int((a.order.TTL+24*time.Hour-1)/(24*time.Hour)))
+	name, err := a.newName(a.life.Now())
+	for {
+		if err != nil {
+			return jenkins.Token{}, err
+		}
+		if a.signalled.Err() != nil {
+			return jenkins.Token{}, ErrInterrupted
+		}
+		token, failed := a.account.CreateToken(ctx, name, days)
+		if failed == nil {
+			a.record.TokenName, a.record.TokenUUID, a.record.Token = name, token.UUID, secret.New(token.Value())
+			if !token.Expires.IsZero() {
+				a.record.ExpiresAt = token.Expires.Format(time.RFC3339)
+			}
+			return token, nil
+		}
+		answer := failure(failed)
+		if answer == nil || !passing(failed) {
+			if answer != nil && answer.Unclear() {
+				a.doubtful[name] = false
+			}
+			return jenkins.Token{}, failed
+		}
+		if unclear := answer.Op == jenkins.OpCreate && answer.Unclear(); unclear {
+			a.doubtful[name] = answer.Status == 500
+			if len(a.doubtful) >= createTries || !waits.wait(a.signalled) {
+				return jenkins.Token{}, failed
+			}
+			name, err = a.newName(a.life.Now())
+		} else if !waits.wait(a.signalled) {
+			return jenkins.Token{}, failed
+		}
+	}
+}
+
+// newName draws a name that ends a life after now, and records it before it is
+// used.
+func (a *acquisition) newName(now time.Time) (string, error) {
+	nonce, err := NewNonce(a.life.Random)
+	if err != nil {
+		return "", err
+	}
+	name := Name{a.order.Where, a.order.Run, a.order.Label, nonce, now.Add(a.order.TTL).Truncate(time.Second)}.String()
+	a.record.Names = append(a.record.Names, name)
+	if err := a.keeper.Keep(a.record); err != nil {
+		a.record.Names = slices.Delete(a.record.Names, len(a.record.Names)-1, len(a.record.Names))
+		return "", &KeepError{err}
+	}
+	return name, nil
+}
+
+// secure hides and records the token, and mends its name when the controller's
+// clock is another: its end must be right on both.
+func (a *acquisition) secure(ctx context.Context, token jenkins.Token) error {
+	a.own = a.account.With(jenkins.APIToken(a.record.Username, token.Value()))
+	if err := a.keeper.Mask(secret.Masks(a.record.Username, a.record.Token)); err != nil {
+		return &KeepError{err}
+	}
+	if err := a.keeper.Keep(a.record); err != nil {
+		return &KeepError{err}
+	}
+	const tolerable = 2 * time.Minute
+	offset, known := a.account.ClockOffset()
+	if !known || offset.Abs() <= tolerable {
+		return nil
+	}
+	name, err := a.newName(a.life.Now().Add(offset))
+	if err != nil {
+		return err
+	}
+	found, err := a.own.RenameToken(ctx, token.UUID, name)
+	if err != nil || !found {
+		// The name it has still finds it; a wrong end is no reason to go without.
+		a.life.Notice("the clocks of this machine and of the controller differ, and the token could not be renamed")
+		return nil
+	}
+	a.drop(a.record.TokenName)
+	a.record.TokenName = name
+	if err := a.keeper.Keep(a.record); err != nil {
+		return &KeepError{err}
+	}
+	return nil
+}
+
+// verify tries the token with a client of its own, without crumb or cookie.
+func (a *acquisition) verify(ctx context.Context) error {
+	waits := a.life.pauses(a.life.Timeout)
+	for {
+		who, err := a.own.WhoAmI(ctx)
+		switch {
+		case err == nil && (who.Anonymous || !strings.EqualFold(who.Name, a.record.Username)):
+			return &IdentityError{who.Anonymous}
+		case err == nil && who.Name != a.record.Username:
+			a.record.Username = who.Name
+			if err := a.keeper.Keep(a.record); err != nil {
+				return &KeepError{err}
+			}
+			return nil
+		case err == nil:
+			return nil
+		case is(err, jenkins.KindForbidden), is(err, jenkins.KindPermission), is(err, jenkins.KindNotFound), is(err, jenkins.KindMethod):
+			a.life.Warn("the new token could not be tried: " + err.Error())
+			return nil
+		case !passing(err) || !waits.wait(a.signalled):
+			return fmt.Errorf("try the new token: %w", err)
+		}
+	}
+}
+
+// settle looks for the tokens that unclear answers may have left, and revokes
+// them. What it cannot settle stays in the record for the post step.
+func (a *acquisition) settle(ctx context.Context) error {
+	if len(a.doubtful) == 0 {
+		return nil
+	}
+	client := a.own
+	if client == nil || a.order.ForUser != "" {
+		client = a.account
+	}
+	found, err := search(ctx, client, a.record.Lost())
+	if err != nil {
+		a.life.Notice("tokens of earlier tries are looked for in the post step: " + err.Error())
+		return nil
+	}
+	for name, answered := range a.doubtful {
+		token, listed := found[name]
+		if listed && a.revokeLost(ctx, client, token.UUID) || !listed && answered {
+			a.drop(name)
+			delete(a.doubtful, name)
+		}
+	}
+	if len(a.record.Names) == 0 {
+		a.keeper.Drop()
+		return nil
+	}
+	if err := a.keeper.Keep(a.record); err != nil {
+		return &KeepError{err}
+	}
+	return nil
+}
+
+// revokeLost revokes a token that nobody has the secret of. A 500 took it from
+// the controller's memory; the next change of the account, at the latest the end
+// of this token, takes it from its disk.
+func (a *acquisition) revokeLost(ctx context.Context, client *jenkins.Client, uuid string) bool {
+	waits := a.life.pauses(a.life.Grace)
+	for {
+		err := client.RevokeToken(ctx, uuid)
+		if err == nil {
+			return true
+		}
+		if !passing(err) || !waits.wait(ctx) {
+			return false
+		}
+	}
+}
+
+func (a *acquisition) drop(name string) {
+	a.record.Names = slices.DeleteFunc(a.record.Names, func(n string) bool { return n == name })
+}
+
+// undo revokes what an acquisition that failed has made, with the account's
+// credential: a token that was not tried, or that logs in as somebody else, may
+// get a 200 for a revocation that revoked nothing.
+func (a *acquisition) undo(ctx context.Context) []Left {
+	var left []Left
+	a.own = nil
+	if a.record.Complete() {
+		r := &release{life: a.life, account: a.account, record: a.record}
+		ending, err := r.revoke(ctx)
+		if ending != Revoked && ending != Gone {
+			left = append(left, leftOf(a.record, ending, err))
+		} else {
+			a.drop(a.record.TokenName)
+			a.record.TokenName, a.record.TokenUUID, a.record.Token = "", "", secret.String{}
+		}
+	}
+	if len(a.doubtful) > 0 {
+		_ = a.settle(ctx)
+		for name := range a.doubtful {
+			left = append(left, Left{Record: a.record, Name: name, Ending: Unknown})
+		}
+	}
+	if len(left) == 0 && len(a.record.Names) > 0 {
+		a.keeper.Drop()
+	}
+	return left
+}
+
+// search reads the token page for names. One reading serves them all.
+func search(ctx context.Context, client *jenkins.Client, names []string) (map[string]jenkins.ListedToken, error) {
+	const limit = 32 << 20
+	found := map[string]jenkins.ListedToken{}
+	err := client.Tokens(ctx, limit, func(token jenkins.ListedToken) bool {
+		if slices.Contains(names, token.Name) {
+			found[token.Name] = token
+		}
+		return true
+	})
+	return found, err
+}

@@ -1,0 +1,194 @@
+package lease
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// ReadFile reads a file of at most [RecordLimit] bytes that is no link, pipe or
+// device, so that nobody can make us read what is not a record.
+func ReadFile(path string) ([]byte, error) {
+	f, err := openRegular(path, os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	content, err := io.ReadAll(io.LimitReader(f, RecordLimit+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(content) > RecordLimit {
+		return nil, ErrRecord
+	}
+	return content, nil
+}
+
+// openRegular opens a regular file that is there, and no link to it.
+func openRegular(path string, flag int) (*os.File, error) {
+	before, err := os.Lstat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !before.Mode().IsRegular() {
+		return nil, ErrRecord
+	}
+	f, err := os.OpenFile(path, flag, 0)
+	if err != nil {
+		return nil, err
+	}
+	if now, err := f.Stat(); err != nil || !os.SameFile(before, now) {
+		_ = f.Close()
+		return nil, ErrRecord
+	}
+	return f, nil
+}
+
+// File is a record in a file of its own, readable by its owner alone.
+type File struct{ path string }
+
+// CreateFile makes the file, which must not exist yet, nor be a link.
+func CreateFile(path string) (*File, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Close(); err != nil {
+		return nil, err
+	}
+	return &File{path}, nil
+}
+
+// Path is where the file is.
+func (f *File) Path() string { return f.path }
+
+// Keep replaces the file's content: whole, or not at all.
+func (f *File) Keep(r Record) error {
+	next, err := os.CreateTemp(filepath.Dir(f.path), ".jenkins-token-*")
+	if err != nil {
+		return err
+	}
+	_, err = next.Write(append(r.Encode(), '\n'))
+	if err == nil {
+		err = next.Sync()
+	}
+	if closed := next.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = os.Rename(next.Name(), f.path)
+	}
+	if err != nil {
+		_ = os.Remove(next.Name())
+	}
+	return err
+}
+
+// Remove deletes the file.
+func (f *File) Remove() error { return os.Remove(f.path) }
+
+// Side is a file of records without their tokens, one line each, for runners
+// that do not hand state to the post step. The token is not in it: the post step
+// has the credential of its inputs.
+type Side struct {
+	path string
+	kept Record // as last written by this process
+}
+
+// OpenSide returns the side file at path. It need not exist yet.
+func OpenSide(path string) *Side { return &Side{path: path} }
+
+// Keep writes a record in place of the one that this process kept before.
+// Readers know a record by its first name.
+func (s *Side) Keep(r Record) error {
+	if err := s.append(r.EncodeWithoutToken()); err != nil {
+		return err
+	}
+	before := s.kept
+	s.kept = r
+	if len(before.Names) > 0 && before.Names[0] != r.Names[0] {
+		return s.MarkDone(before)
+	}
+	return nil
+}
+
+// Drop says that the record which this process kept is void.
+func (s *Side) Drop() error {
+	if len(s.kept.Names) == 0 {
+		return nil
+	}
+	return s.MarkDone(s.kept)
+}
+
+// mark is the line that says that a token is dealt with.
+type mark struct {
+	Done string `json:"done"` // first name of its record
+}
+
+// MarkDone says that nothing is left to do for a record, so that no later post
+// step sends anything for it.
+func (s *Side) MarkDone(r Record) error {
+	line, err := json.Marshal(mark{r.Names[0]})
+	if err != nil {
+		return err
+	}
+	return s.append(line)
+}
+
+func (s *Side) append(line []byte) error {
+	f, err := os.OpenFile(s.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		f, err = openRegular(s.path, os.O_WRONLY|os.O_APPEND)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(line, '\n'))
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	return err
+}
+
+// Records returns the records that are not dealt with. A file that is not there
+// holds none; lines that cannot be read are an error beside those that can.
+func (s *Side) Records() ([]Record, error) {
+	content, err := ReadFile(s.path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var records []Record
+	bad := 0
+	for line := range bytes.Lines(content) {
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		var done mark
+		if json.Unmarshal(line, &done) == nil && done.Done != "" {
+			records = slices.DeleteFunc(records, func(r Record) bool { return r.Names[0] == done.Done })
+			continue
+		}
+		r, err := Decode(line)
+		if err != nil {
+			bad++
+			continue
+		}
+		if i := slices.IndexFunc(records, func(old Record) bool { return old.Names[0] == r.Names[0] }); i >= 0 {
+			records[i] = r
+		} else {
+			records = append(records, r)
+		}
+	}
+	if bad > 0 {
+		return records, fmt.Errorf("%d lines: %w", bad, ErrRecord)
+	}
+	return records, nil
+}

@@ -1,0 +1,128 @@
+package lease
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jenkins-token/jenkins-token/internal/secret"
+	"github.com/jenkins-token/jenkins-token/internal/settings"
+	"github.com/jenkins-token/jenkins-token/jenkins"
+)
+
+// RecordLimit bounds a record, and a file of records, in bytes.
+const RecordLimit = 256 << 10
+
+// namesLimit bounds the names of one record: create tries fewer.
+const namesLimit = 64
+
+// Record is what is known of a token. It is written before the token exists,
+// with the name alone, and again with everything.
+type Record struct {
+	URL       string   // root of the controller, no trailing slash
+	Username  string   // owner, as Jenkins names it once it was asked
+	ForUser   string   // when the owner is not the account that creates
+	Names     []string // every name tried and not known to be nothing
+	TokenName string
+	TokenUUID string
+	Token     secret.String
+	ExpiresAt string // RFC 3339, when the controller ends the token itself
+	Settings  settings.Post
+}
+
+// wire is the JSON of a record; docs/reference.md is its description.
+type wire struct {
+	V         int           `json:"v"`
+	URL       string        `json:"url"`
+	Username  string        `json:"username"`
+	ForUser   string        `json:"forUser"`
+	Names     []string      `json:"names"`
+	TokenName string        `json:"tokenName"`
+	TokenUUID string        `json:"tokenUuid"`
+	Token     string        `json:"token"`
+	ExpiresAt string        `json:"expiresAt"`
+	Settings  settings.Post `json:"settings"`
+}
+
+// Complete reports whether the record is enough to revoke the token without any
+// other credential.
+func (r Record) Complete() bool { return r.TokenUUID != "" && !r.Token.Empty() }
+
+// Lost are the names tried that are not the token's.
+func (r Record) Lost() []string {
+	return slices.DeleteFunc(slices.Clone(r.Names), func(name string) bool { return name == r.TokenName })
+}
+
+// Until is the end of life that the token's name gives; false without one.
+func (r Record) Until() (time.Time, bool) {
+	for _, text := range slices.Backward(append(slices.Clone(r.Names), r.TokenName)) {
+		if name, ok := ParseName(text); ok {
+			return name.End, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// Encode returns the record as one line of JSON without a line end. It holds the
+// token.
+func (r Record) Encode() []byte { return r.encode(r.Token.Reveal()) }
+
+// EncodeWithoutToken is [Record.Encode] without the token.
+func (r Record) EncodeWithoutToken() []byte { return r.encode("") }
+
+func (r Record) encode(token string) []byte {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	// Nothing in a wire can fail to encode.
+	_ = e.Encode(wire{1, r.URL, r.Username, r.ForUser, r.Names, r.TokenName, r.TokenUUID, token, r.ExpiresAt, r.Settings})
+	return bytes.TrimRight(out.Bytes(), "\n")
+}
+
+// ErrRecord is a record that is not of the form that [Record.Encode] writes.
+var ErrRecord = errors.New("not a record of this program")
+
+// Decode reads a record. It is foreign data: whoever can write to the job's
+// files can have written it, so everything in it is checked, and no credential
+// but its own token is ever sent to its url.
+func Decode(text []byte) (Record, error) {
+	if len(text) > RecordLimit {
+		return Record{}, ErrRecord
+	}
+	var w wire
+	d := json.NewDecoder(bytes.NewReader(text))
+	if err := d.Decode(&w); err != nil || d.More() || w.V != 1 {
+		return Record{}, ErrRecord
+	}
+	r := Record{w.URL, w.Username, w.ForUser, w.Names, w.TokenName, w.TokenUUID, secret.New(w.Token), w.ExpiresAt, w.Settings}
+	root, err := jenkins.ParseRoot(w.URL, w.Settings.AllowHTTP)
+	if err != nil || root.String() != w.URL || !r.valid() {
+		return Record{}, ErrRecord
+	}
+	return r, nil
+}
+
+func (r Record) valid() bool {
+	plain := func(text string, limit int) bool {
+		return len(text) <= limit && !strings.ContainsFunc(text, func(c rune) bool { return c < 0x20 || c == 0x7f || c == 0xfffd })
+	}
+	if len(r.Names) == 0 || len(r.Names) > namesLimit || !r.Settings.Valid() {
+		return false
+	}
+	for _, text := range append(slices.Clone(r.Names), r.TokenName) {
+		if _, ok := ParseName(text); !ok && text != "" {
+			return false
+		}
+	}
+	if r.ExpiresAt != "" {
+		if _, err := time.Parse(time.RFC3339, r.ExpiresAt); err != nil {
+			return false
+		}
+	}
+	return plain(r.Username, 1024) && plain(r.ForUser, 1024) && plain(r.Token.Reveal(), 256) && !strings.Contains(r.Username, ":") &&
+		(r.TokenUUID == "" || jenkins.IsUUID(r.TokenUUID)) && (r.TokenUUID == "" || slices.Contains(r.Names, r.TokenName)) &&
+		(r.Token.Empty() || r.TokenUUID != "")
+}

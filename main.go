@@ -1,0 +1,108 @@
+// Command jenkins-token gives a CI job a short-lived, named Jenkins API token
+// and revokes it. See README.md.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/jenkins-token/jenkins-token/internal/ci"
+	"github.com/jenkins-token/jenkins-token/internal/command"
+)
+
+func main() { os.Exit(run(newProgram())) }
+
+// run runs the program until it ends or a second signal comes, which leaves at
+// once: the record stays.
+func run(p *command.Program) int {
+	if command.IsAction(p.Args[0]) && ci.OnRunner(os.LookupEnv) {
+		// An earlier step of the job can set these for the post step, and so choose
+		// whom to trust; the input ca-certificate is the way. They count when
+		// crypto/x509 first reads its roots.
+		_ = os.Unsetenv("SSL_CERT_FILE")
+		_ = os.Unsetenv("SSL_CERT_DIR")
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		first := code(<-signals)
+		cancel(command.Interrupted{Code: first})
+		os.Exit(code(<-signals))
+	}()
+	return p.Run(ctx)
+}
+
+func code(s os.Signal) int {
+	if s == syscall.SIGTERM {
+		return 143
+	}
+	return 130
+}
+
+// newProgram hands the program this process' surroundings. Nothing below main
+// reaches for them by itself.
+func newProgram() *command.Program {
+	hostname, _ := os.Hostname()
+	return &command.Program{
+		Args:       os.Args,
+		Lookup:     os.LookupEnv,
+		Stdin:      os.Stdin,
+		Stdout:     os.Stdout,
+		Stderr:     os.Stderr,
+		Terminal:   terminal(os.Stdout),
+		ReadFile:   os.ReadFile,
+		Executable: os.Executable,
+		Hostname:   hostname,
+		Now:        time.Now,
+		Pause:      pause,
+		Random:     rand.Reader,
+		Version:    version(),
+	}
+}
+
+func terminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&(os.ModeDevice|os.ModeCharDevice) == os.ModeDevice|os.ModeCharDevice && info.Name() != "null"
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// release is set by the linker in a release.
+var release = ""
+
+// version is what the version command prints: version, commit and Go version.
+func version() string {
+	text, commit := "devel", "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		if info.Main.Version != "" && info.Main.Version != "(devel)" {
+			text = info.Main.Version
+		}
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				commit = s.Value
+			}
+		}
+	}
+	if release != "" {
+		text = release
+	}
+	return fmt.Sprintf("jenkins-token %s (commit %s, %s %s/%s)", text, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
