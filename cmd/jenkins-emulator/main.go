@@ -1,0 +1,138 @@
+// Command jenkins-emulator keeps an emulated Jenkins controller on a port, for
+// trying out clients by hand and from scripts. See the package jenkinstest for
+// what it emulates.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/jenkins-token/jenkins-token/jenkins/jenkinstest"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// list collects the values of a flag that can be repeated.
+type list []string
+
+func (l *list) String() string { return strings.Join(*l, ", ") }
+
+func (l *list) Set(s string) error {
+	*l = append(*l, s)
+	return nil
+}
+
+// run serves until ctx ends and returns the exit status: 0, 1 when it cannot
+// listen, or 2 for wrong arguments.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("jenkins-emulator", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	addr := flags.String("addr", "127.0.0.1:8080", "`address` to listen on; port 0 takes a free one")
+	version := flags.String("version", jenkinstest.DefaultVersion, "Jenkins `version` to emulate")
+	contextPath := flags.String("context-path", "", "`path` of the controller, such as /jenkins")
+	noCrumbs := flags.Bool("no-crumbs", false, "switch the protection against cross-site request forgery off")
+	anonymousRead := flags.Bool("anonymous-read", false, "give everybody Overall/Read")
+	adminCanGenerate := flags.Bool("admin-can-generate", false, "let administrators create tokens for others")
+	seed := flags.String("seed", "", "`number` that makes all random values reproducible")
+	var users, admins, noReads, jobs, faults list
+	flags.Var(&users, "user", "add a user, as `NAME:PASSWORD`; can be repeated")
+	flags.Var(&admins, "admin", "make the user `NAME` administrator; can be repeated")
+	flags.Var(&noReads, "no-read", "take Overall/Read from the user `NAME`; can be repeated")
+	flags.Var(&jobs, "job", "add a job `NAME`; can be repeated")
+	flags.Var(&faults, "fault", "inject a fault, as `OP:WHAT[=ARG][*TIMES][@RATE]`; can be repeated")
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		return 2
+	}
+	usage := func(err error) int {
+		fmt.Fprintln(stderr, "jenkins-emulator:", err)
+		return 2
+	}
+	if flags.NArg() > 0 {
+		return usage(fmt.Errorf("unexpected argument %q", flags.Arg(0)))
+	}
+	opts := []jenkinstest.Option{jenkinstest.WithVersion(*version), jenkinstest.WithContextPath(*contextPath)}
+	var names []string
+	for _, u := range users {
+		name, password, ok := strings.Cut(u, ":")
+		if !ok {
+			return usage(errors.New("--user needs NAME:PASSWORD"))
+		}
+		names = append(names, name)
+		opts = append(opts, jenkinstest.WithUser(name, password))
+	}
+	for _, name := range admins {
+		opts = append(opts, jenkinstest.WithAdmin(name))
+	}
+	for _, name := range noReads {
+		opts = append(opts, jenkinstest.WithoutRead(name))
+	}
+	for _, name := range jobs {
+		opts = append(opts, jenkinstest.WithJob(name))
+	}
+	if *noCrumbs {
+		opts = append(opts, jenkinstest.WithoutCrumbs())
+	}
+	if *anonymousRead {
+		opts = append(opts, jenkinstest.WithAnonymousRead())
+	}
+	if *adminCanGenerate {
+		opts = append(opts, jenkinstest.WithAdminCanGenerate())
+	}
+	if *seed != "" {
+		n, err := strconv.ParseUint(*seed, 10, 64)
+		if err != nil {
+			return usage(fmt.Errorf("--seed: %q is no number", *seed))
+		}
+		opts = append(opts, jenkinstest.WithSeed(n))
+	}
+	j, err := jenkinstest.New(opts...)
+	if err != nil {
+		return usage(err)
+	}
+	defer j.Close()
+	if err := j.Inject(faults...); err != nil {
+		return usage(err)
+	}
+	var mu sync.Mutex
+	j.OnDone(func(r jenkinstest.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintf(stderr, "%s %s user=%q via=%s status=%d\n", r.Method, r.Path, r.User, r.Via, r.Status)
+	})
+	l, err := net.Listen("tcp", *addr)
+	if err != nil {
+		fmt.Fprintln(stderr, "jenkins-emulator:", err)
+		return 1
+	}
+	fmt.Fprintf(stdout, "http://%s%s users: %s\n", l.Addr(), strings.TrimSuffix(*contextPath, "/"), strings.Join(names, ", "))
+	done := make(chan error, 1)
+	go func() { done <- j.Serve(l) }()
+	select {
+	case <-ctx.Done():
+		return 0
+	case err := <-done:
+		if errors.Is(err, http.ErrServerClosed) {
+			return 0
+		}
+		fmt.Fprintln(stderr, "jenkins-emulator:", err)
+		return 1
+	}
+}
