@@ -27,7 +27,6 @@ func kindOf(err error) Kind {
 		invalid   x509.CertificateInvalidError
 		verify    *tls.CertificateVerificationError
 		record    tls.RecordHeaderError
-		alert     tls.AlertError
 		dns       *net.DNSError
 		op        *net.OpError
 		timeout   net.Error
@@ -41,7 +40,9 @@ func kindOf(err error) Kind {
 		return KindAuthority
 	case errors.As(err, &hostname):
 		return KindHostname
-	case errors.As(err, &invalid), errors.As(err, &verify), errors.As(err, &alert):
+	case errors.As(err, &invalid), errors.As(err, &verify):
+		return KindCertificate
+	case op != nil && op.Op == "remote error": // a TLS alert; crypto/tls exports no type for it
 		return KindCertificate
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return KindNotTLS

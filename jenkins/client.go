@@ -84,12 +84,18 @@ func WithHeaders(headers http.Header) Option {
 				return errors.New("a further header has a name that cannot be sent")
 			}
 			for _, value := range values {
+				if strings.ContainsFunc(value, unsendable) {
+					return errors.New("a further header has a value that cannot be sent")
+				}
 				c.headers.Add(name, value)
 			}
 		}
 		return nil
 	}
 }
+
+// unsendable are the characters that no header can carry.
+func unsendable(r rune) bool { return unprintable(r) && r != '\t' }
 
 // WithProxy asks proxy which proxy a request to a URL takes; nil means none.
 // Without this option no proxy is used.
@@ -116,7 +122,13 @@ func WithUserAgent(agent string) Option {
 // Creating needs the controller's switch adminCanGenerateNewTokens; revoking
 // and renaming need Overall/Administer.
 func WithUser(id string) Option {
-	return func(c *Client) error { c.self = "/user/" + url.PathEscape(id); return nil }
+	return func(c *Client) error {
+		if id == "" || id == "." || id == ".." {
+			return errors.New("not the id of a user")
+		}
+		c.self = "/user/" + url.PathEscape(id)
+		return nil
+	}
 }
 
 // WithRequestTimeout bounds one request and the reading of its answer. The
@@ -185,6 +197,10 @@ func (c *Client) With(cred Credential) *Client {
 		headers: c.headers, timeout: c.timeout, now: c.now, version: c.Version(),
 	}
 }
+
+// Format implements [fmt.Formatter]: all verbs print the host. The headers of
+// [WithHeaders] can hold secrets.
+func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "client of "+c.root.Host) }
 
 // Close ends idle connections, of clients made by [Client.With] too.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"unicode"
 )
 
 // CredentialKind says what a [Credential] puts on a request.
@@ -39,25 +40,38 @@ func (k CredentialKind) String() string {
 type Credential struct {
 	kind     CredentialKind
 	username string
-	text     string
+	text     secret
+}
+
+// secret keeps a text from fmt, slog and the like: of a value in an unexported
+// field of a caller's struct they call no method, but print what they find.
+type secret func() string
+
+func keep(text string) secret { return func() string { return text } }
+
+func (s secret) reveal() string {
+	if s == nil {
+		return ""
+	}
+	return s()
 }
 
 // Password is the account's password. Every POST with it needs a crumb and the
 // session the crumb was made in (SECURITY-626, 2.186 / LTS 2.176.2).
 func Password(username, password string) Credential {
-	return Credential{CredentialPassword, username, password}
+	return Credential{CredentialPassword, username, keep(password)}
 }
 
 // APIToken is an API token of the account. A request with it needs neither
 // crumb nor session (ApiCrumbExclusion, 2.96 / LTS 2.107.1).
 func APIToken(username, token string) Credential {
-	return Credential{CredentialAPIToken, username, token}
+	return Credential{CredentialAPIToken, username, keep(token)}
 }
 
 // Bearer is a token of an identity provider. Jenkins itself takes it for
 // anonymous; a plugin or a gateway in front may understand it.
 func Bearer(token string) Credential {
-	return Credential{CredentialBearer, "", token}
+	return Credential{CredentialBearer, "", keep(token)}
 }
 
 // Kind returns the credential's kind.
@@ -84,10 +98,10 @@ func (c Credential) check() error {
 	switch {
 	case c.kind == CredentialNone:
 		return nil
-	case c.text == "":
+	case c.text.reveal() == "":
 		return errors.New("the credential is empty")
-	case strings.ContainsAny(c.text, "\r\n\x00") && c.kind == CredentialBearer:
-		return errors.New("the bearer token holds a line break")
+	case c.kind == CredentialBearer && strings.ContainsFunc(c.text.reveal(), unicode.IsControl):
+		return errors.New("the bearer token holds a line break or another control character")
 	case c.kind == CredentialBearer:
 		return nil
 	case c.username == "":
@@ -107,8 +121,8 @@ func (c Credential) needsCrumb() bool {
 func (c Credential) authorize(r *http.Request) {
 	switch c.kind {
 	case CredentialPassword, CredentialAPIToken:
-		r.SetBasicAuth(c.username, c.text)
+		r.SetBasicAuth(c.username, c.text.reveal())
 	case CredentialBearer:
-		r.Header.Set("Authorization", "Bearer "+c.text)
+		r.Header.Set("Authorization", "Bearer "+c.text.reveal())
 	}
 }

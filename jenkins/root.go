@@ -89,9 +89,9 @@ func ParseRoot(raw string, allowHTTP bool) (*url.URL, error) {
 	return url.Parse(bare(u))
 }
 
-// bare is scheme, host and path, without a trailing slash.
+// bare is scheme, host and path, without an empty port and a trailing slash.
 func bare(u *url.URL) string {
-	clean := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}
+	clean := url.URL{Scheme: u.Scheme, Host: strings.TrimSuffix(u.Host, ":"), Path: u.Path, RawPath: u.RawPath}
 	return strings.TrimRight(clean.String(), "/")
 }
 

@@ -26,11 +26,11 @@ type Token struct {
 	// counted in UTC here and in the controller's zone there. The zero time means
 	// that it does not (before 2.548).
 	Expires time.Time
-	value   string
+	value   secret
 }
 
 // Value is the secret.
-func (t Token) Value() string { return t.value }
+func (t Token) Value() string { return t.value.reveal() }
 
 // Format implements [fmt.Formatter]: all verbs print the uuid.
 func (t Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "token "+t.UUID) }
@@ -114,7 +114,7 @@ func readCreated(body []byte, name string) (token Token, expires bool, err error
 	default:
 		// The date itself is in the language and short form of the request.
 		expires = data.Expires != nil && *data.Expires != "" && *data.Expires != "never"
-		return Token{UUID: data.UUID, Name: name, value: data.Value}, expires, nil
+		return Token{UUID: data.UUID, Name: name, value: keep(data.Value)}, expires, nil
 	}
 }
 

@@ -81,6 +81,11 @@ func readTokenPage(page io.Reader, limit int64, yield func(ListedToken) bool) er
 			if err := p.start(z.Token()); err != nil {
 				return nil
 			}
+			if p.drawing > 0 {
+				// The icons of the page hold <title/>, which is raw text without an
+				// end to a tokenizer that does not know of SVG.
+				z.NextIsNotRawText()
+			}
 		case html.TextToken:
 			p.text(z)
 		case html.EndTagToken:
@@ -101,6 +106,8 @@ type reader struct {
 	ended  bool // the page came to its end
 	row    ListedToken
 	naming bool // inside the span that holds the name
+
+	drawing int // how many svg elements are open
 }
 
 func (p *reader) start(t html.Token) error {
@@ -120,6 +127,8 @@ func (p *reader) start(t html.Token) error {
 	}
 	has := func(want string) bool { return slices.Contains(strings.Fields(class), want) }
 	switch {
+	case t.Data == "svg" && t.Type == html.StartTagToken:
+		p.drawing++
 	case id == "api-token-list" || has("token-list"):
 		p.known = true
 	case t.Data == "input" && name == "tokenUuid":
@@ -139,6 +148,9 @@ func (p *reader) start(t html.Token) error {
 		p.naming = t.Type == html.StartTagToken
 	case has("token-creation"):
 		p.row.Expired = has("error")
+		if p.row.Name != "" {
+			return p.flush()
+		}
 	}
 	return nil
 }
@@ -151,7 +163,10 @@ func (p *reader) text(z *html.Tokenizer) {
 
 func (p *reader) end(z *html.Tokenizer) {
 	p.naming = false
-	if name, _ := z.TagName(); string(name) == "html" {
+	switch name, _ := z.TagName(); string(name) {
+	case "svg":
+		p.drawing = max(0, p.drawing-1)
+	case "html":
 		p.ended = true
 	}
 }

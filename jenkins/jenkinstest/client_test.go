@@ -11,9 +11,8 @@ import (
 
 // client makes the requests that a precondition needs.
 type client struct {
-	t    *testing.T
-	s    *Server
-	from string
+	t *testing.T
+	s *Server
 }
 
 func (c client) do(method, path, user, secret, cookie string, form url.Values) (int, http.Header, string) {

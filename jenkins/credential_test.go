@@ -1,0 +1,165 @@
+package jenkins_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/jenkins-token/jenkins-token/jenkins"
+	"github.com/jenkins-token/jenkins-token/jenkins/jenkinstest"
+)
+
+func TestUserNamesInBasic(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"alice@example.com", "Alice B. Carol", "José", "用户"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := jenkinstest.Start(t, jenkinstest.WithUser(name, "pä:ss wörd"))
+			c := newClient(t, srv.URL, jenkins.Password(name, "pä:ss wörd"))
+			token, err := c.CreateToken(t.Context(), "x", 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			who, err := c.With(jenkins.APIToken(name, token.Value())).WhoAmI(t.Context())
+			if err != nil || who.Name != name || who.Anonymous {
+				t.Errorf("identity: got %+v, %v, want %s", who, err, name)
+			}
+		})
+	}
+}
+
+func TestCredentialsRefusedAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name string
+		cred jenkins.Credential
+		good bool
+	}{
+		{"no credential", jenkins.Credential{}, true},
+		{"password", jenkins.Password(user, password), true},
+		{"API token of any form", jenkins.APIToken(user, "x"), true},
+		{"bearer", jenkins.Bearer("a.b.c"), true},
+		{"colon in the user name", jenkins.Password("a:b", password), false},
+		{"no user name", jenkins.APIToken("", tokenText), false},
+		{"no password", jenkins.Password(user, ""), false},
+		{"no API token", jenkins.APIToken(user, ""), false},
+		{"no bearer token", jenkins.Bearer(""), false},
+		{"bearer with a line break", jenkins.Bearer(password + "\r\nHost: x"), false},
+		{"bearer with NUL", jenkins.Bearer(password + "\x00"), false},
+		{"bearer with a control character", jenkins.Bearer(password + "\x1b"), false},
+	} {
+		_, err := jenkins.New(root(t, "https://ci.example.com"), test.cred)
+		if (err == nil) != test.good {
+			t.Errorf("%s: got %v, want good %t", test.name, err, test.good)
+		}
+		if err != nil {
+			noSecrets(t, err)
+		}
+	}
+}
+
+func TestBearerIsAnonymousToJenkins(t *testing.T) {
+	t.Parallel()
+	srv := jenkinstest.Start(t, jenkinstest.WithUser(user, password))
+	c := newClient(t, srv.URL, jenkins.Bearer(tokenText))
+	if who, err := c.WhoAmI(t.Context()); err != nil || !who.Anonymous {
+		t.Errorf("identity: got %+v, %v, want anonymous", who, err)
+	}
+	_, err := c.CreateToken(t.Context(), "x", 1)
+	failed := failure(t, err, jenkins.KindAnonymous)
+	if failed.Op != jenkins.OpCrumb || failed.Unclear() {
+		t.Errorf("error: got %s, unclear %t, want %s, false", failed.Op, failed.Unclear(), jenkins.OpCrumb)
+	}
+	if got, want := srv.Requests()[0].Header.Get("Authorization"), "Bearer "+tokenText; got != want {
+		t.Errorf("Authorization: got %q, want %q", got, want)
+	}
+	none := newClient(t, srv.URL, jenkins.Credential{})
+	if _, err := none.WhoAmI(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if got := srv.Requests()[2].Header.Get("Authorization"); got != "" {
+		t.Errorf("Authorization without a credential: got %q, want none", got)
+	}
+}
+
+// holder has what it holds where no method is found by fmt.
+type holder struct {
+	cred   jenkins.Credential
+	token  jenkins.Token
+	client *jenkins.Client
+}
+
+func TestPrintingFormsShowNoSecret(t *testing.T) {
+	t.Parallel()
+	srv := jenkinstest.Start(t, jenkinstest.WithUser(user, password))
+	c := newClient(t, srv.URL, jenkins.Password(user, password))
+	token, err := c.CreateToken(t.Context(), "x", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets := []string{password, fmt.Sprintf("%x", password), fmt.Sprintf("%X", password), token.Value(), fmt.Sprintf("%x", token.Value())}
+	own := c.With(jenkins.APIToken(user, token.Value()))
+	gated := newClient(t, srv.URL, own.Credential(), jenkins.WithHeaders(http.Header{"X-Gate": {password}}))
+	values := map[string]any{
+		"password": c.Credential(), "API token": own.Credential(), "bearer": jenkins.Bearer(password), "token": token, "client": own, "client with a header": gated,
+		"pointer to a credential": new(c.Credential()), "pointer to a token": &token, "list": []any{c.Credential(), token, c},
+		"exported fields": struct {
+			Cred  jenkins.Credential
+			Token jenkins.Token
+		}{c.Credential(), token},
+		"hidden fields": holder{c.Credential(), token, c}, "pointer to hidden fields": &holder{own.Credential(), token, own},
+	}
+	for name, value := range values {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			outputs := map[string]string{"Sprint": fmt.Sprint(value)}
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T"} {
+				outputs[verb] = fmt.Sprintf(verb, value)
+			}
+			if text, err := json.Marshal(value); err == nil {
+				outputs["JSON"] = string(text)
+			}
+			var text bytes.Buffer
+			slog.New(slog.NewTextHandler(&text, nil)).Info("x", "value", value)
+			slog.New(slog.NewJSONHandler(&text, nil)).Info("x", "value", value)
+			outputs["slog"] = text.String()
+			for form, output := range outputs {
+				for _, secret := range secrets {
+					if strings.Contains(output, secret) {
+						t.Errorf("%s: got %q, want it without the secret", form, output)
+					}
+				}
+			}
+		})
+	}
+	if got, want := fmt.Sprintf("%v %s", c.Credential(), own.Credential()), "password API token"; got != want {
+		t.Errorf("credentials: got %q, want %q", got, want)
+	}
+	if got, want := fmt.Sprintf("%v", token), "token "+token.UUID; got != want {
+		t.Errorf("token: got %q, want %q", got, want)
+	}
+	for kind, want := range map[jenkins.CredentialKind]string{jenkins.CredentialNone: "no credential", jenkins.CredentialBearer: "bearer token"} {
+		if got := kind.String(); got != want {
+			t.Errorf("kind: got %q, want %q", got, want)
+		}
+	}
+	if got := own.Credential(); got.Kind() != jenkins.CredentialAPIToken || got.Username() != user {
+		t.Errorf("credential: got %d of %s, want %d of %s", got.Kind(), got.Username(), jenkins.CredentialAPIToken, user)
+	}
+}
+
+func TestIsAPIToken(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		tokenText: true, tokenText[2:]: true, "": false, tokenText + "\n": false, " " + tokenText: false, strings.ToUpper(tokenText): false,
+		"12" + tokenText[2:]: false, tokenText[1:]: false, tokenText + "0": false, "11" + strings.Repeat("g", 32): false,
+	} {
+		if got := jenkins.IsAPIToken(text); got != want {
+			t.Errorf("%q: got %t, want %t", text, got, want)
+		}
+	}
+}

@@ -1,0 +1,182 @@
+package jenkins
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"unicode/utf8"
+)
+
+func FuzzTokenPage(f *testing.F) {
+	files, err := filepath.Glob("testdata/*.html")
+	if err != nil || len(files) == 0 {
+		f.Fatalf("no pages: %v", err)
+	}
+	for _, file := range files {
+		page, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		// What is around the list only slows the search down.
+		at := bytes.Index(page, []byte("token-list"))
+		f.Add(page[max(0, at-200):min(len(page), at+3000)], int64(5000))
+	}
+	const id = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
+	f.Add([]byte(`<html><div id="api-token-list"><div id="`+id+`" class="token-card"><span class="token-name">a&amp;b</span><span class="error token-creation"></div></html>`), int64(100))
+	f.Add([]byte(`<div class=token-list><input name=tokenUuid value=`+id+`><input name=tokenName value=x></html>`), int64(1<<20))
+	f.Add([]byte("<script><!--<script>"), int64(3))
+	f.Add([]byte(nil), int64(0))
+	f.Fuzz(func(t *testing.T, page []byte, limit int64) {
+		read := func(limit int64, most int) (all []ListedToken, err error) {
+			err = readTokenPage(iotest.HalfReader(bytes.NewReader(page)), limit, func(token ListedToken) bool {
+				all = append(all, token)
+				return len(all) < most
+			})
+			return all, err
+		}
+		all, err := read(int64(len(page)), len(page)+1)
+		var kind kindError
+		if err != nil && (!errors.As(err, &kind) || Kind(kind) != KindPage && Kind(kind) != KindCut) {
+			t.Errorf("error: got %v, want KindPage or KindCut", err)
+		}
+		names := 0
+		for _, token := range all {
+			if !IsUUID(token.UUID) || token.Name == "" || token.Name != strings.TrimSpace(token.Name) {
+				t.Errorf("token: got %+v, want one of the page", token)
+			}
+			names += len(token.Name)
+		}
+		// An entity of five bytes stands for at most six.
+		if len(all) > len(page)/36 || names > 2*len(page) {
+			t.Errorf("got %d tokens with names of %d bytes, want at most what %d bytes hold", len(all), names, len(page))
+		}
+		before, err := read(limit, len(page)+1)
+		if len(before) > len(all) || !slices.Equal(before, all[:len(before)]) {
+			t.Errorf("limit %d: got %+v, want the first of %+v", limit, before, all)
+		}
+		if limit < int64(len(page)) && err == nil {
+			t.Errorf("limit %d of %d: got no error, want one", limit, len(page))
+		}
+		if len(all) > 0 {
+			if first, err := read(int64(len(page)), 1); err != nil || !slices.Equal(first, all[:1]) {
+				t.Errorf("first: got %+v, %v, want %+v", first, err, all[:1])
+			}
+		}
+	})
+}
+
+func FuzzCreateAnswer(f *testing.F) {
+	const id, value = "3f2504e0-4f89-41d3-9a0c-0305e82c3301", "110123456789abcdef0123456789abcdef"
+	good := `{"status":"ok","data":{"tokenName":"x","tokenUuid":"` + id + `","tokenValue":"` + value + `"}}`
+	f.Add([]byte(good), "x")
+	f.Add([]byte(strings.Replace(good, `"data":{`, `"data":{"aboutToExpire":true,"expirationDate":"11/24/26",`, 1)), "x")
+	f.Add([]byte(`{"status":"error","message":"Expiration date is in the past."}`), "x")
+	f.Add([]byte(`{"STATUS":"ok","data":null,"data":[[[]]]}`), "")
+	f.Fuzz(func(t *testing.T, body []byte, name string) {
+		token, expires, err := readCreated(body, name)
+		var kind kindError
+		switch {
+		case err == nil:
+			if !IsUUID(token.UUID) || !valueForm.MatchString(token.Value()) || token.Name != name || !token.Expires.IsZero() {
+				t.Errorf("token: got %v of value %q, want the strict forms", token, token.Value())
+			}
+			if len(token.UUID)+len(token.Value()) > len(body) {
+				t.Errorf("token: got more than the %d bytes of the answer", len(body))
+			}
+		case !errors.As(err, &kind) || Kind(kind) != KindAnswer && Kind(kind) != KindRejected:
+			t.Errorf("error: got %v, want KindAnswer or KindRejected", err)
+		case token.UUID != "" || token.Value() != "" || expires:
+			t.Errorf("token: got %v with an error, want none", token)
+		}
+		if _, err := readRenamed(body); err != nil && !errors.As(err, &kind) {
+			t.Errorf("rename: got %v, want KindAnswer", err)
+		}
+		if who, err := readIdentity(body); err == nil && (who.Name == "" || len(who.Name) > 1024 || strings.ContainsFunc(who.Name, unnameable)) {
+			t.Errorf("identity: got %q, want a name", who.Name)
+		}
+	})
+}
+
+func FuzzCrumb(f *testing.F) {
+	for _, field := range []string{"Jenkins-Crumb", ".crumb", "authorization", "Host", `a\r\nX`, "x-forwarded-for"} {
+		f.Add([]byte(`{"_class":"x","crumb":"0a1b","crumbRequestField":"` + field + `"}`))
+	}
+	f.Add([]byte(`{"crumb":1}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		field, value, err := readCrumb(body)
+		var kind kindError
+		if err != nil {
+			if field != "" || value != "" || !errors.As(err, &kind) || Kind(kind) != KindAnswer {
+				t.Errorf("got %q, %q, %v, want nothing but KindAnswer", field, value, err)
+			}
+			return
+		}
+		plain, err := http.NewRequest(http.MethodPost, "http://127.0.0.1/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain.Header.Set("Authorization", "Basic x")
+		plain.Header.Set("Cookie", "a=b")
+		with := plain.Clone(t.Context())
+		with.Header.Set(field, value)
+		if len(with.Header) != len(plain.Header)+1 {
+			t.Errorf("field: got %q, want no header that has a meaning", field)
+		}
+		var before, after bytes.Buffer
+		if err := errors.Join(plain.Write(&before), with.Write(&after)); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := after.Len()-before.Len(), len(field)+len(value)+len(": \r\n"); got != want {
+			t.Errorf("header %q: got %d bytes more, want %d", field, got, want)
+		}
+	})
+}
+
+func FuzzRoot(f *testing.F) {
+	for _, raw := range []string{"https://ci.example.com/jenkins/", "http://localhost:8080", "https://[::1%25eth0]:1/", "https://a:b@h/?q#f", "h/p", "https://h/%2e%2e/%3b",
+		"https://h/a%2Fb/", "https://h:/", "https://%41", "HTTPS://é/ü?", "//h", "https:h", "https://h/a b"} {
+		f.Add(raw, false)
+		f.Add(raw, true)
+	}
+	f.Fuzz(func(t *testing.T, raw string, allowHTTP bool) {
+		u, err := ParseRoot(raw, allowHTTP)
+		if err != nil {
+			var wrong *RootError
+			if u != nil || !errors.As(err, &wrong) {
+				t.Fatalf("%q: got %v, %T %v, want a RootError", raw, u, err, err)
+			}
+			if to, err := url.Parse(wrong.Suggestion); err != nil || to.User != nil || to.RawQuery != "" || to.Fragment != "" {
+				t.Errorf("%q: got suggestion %q, want a bare address", raw, wrong.Suggestion)
+			}
+			return
+		}
+		text := u.String()
+		if u.Scheme != "https" && (u.Scheme != "http" || !allowHTTP && !IsLoopback(u.Hostname())) {
+			t.Errorf("%q: got scheme %q, want https", raw, u.Scheme)
+		}
+		if u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.Opaque != "" || strings.HasSuffix(text, "/") {
+			t.Errorf("%q: got %q, want scheme, host and path", raw, text)
+		}
+		for part := range strings.SplitSeq(u.Path, "/") {
+			if part == "." || part == ".." || strings.ContainsAny(part, ";\\\r\n\x00") {
+				t.Errorf("%q: got path %q, want a plain one", raw, u.Path)
+			}
+		}
+		if again, err := ParseRoot(text, allowHTTP); err != nil || again.String() != text {
+			t.Errorf("%q: got %v, %v the second time, want %q", raw, again, err, text)
+		}
+		if req, err := http.NewRequest(http.MethodGet, text+"/whoAmI/api/json", nil); err != nil || req.URL.Host != u.Host || !strings.HasSuffix(req.URL.Path, "/whoAmI/api/json") {
+			t.Errorf("%q: got %v, want a request to %q", raw, err, u.Host)
+		}
+		if utf8.ValidString(raw) && !utf8.ValidString(text) {
+			t.Errorf("%q: got %q, want UTF-8", raw, text)
+		}
+	})
+}

@@ -1,0 +1,113 @@
+package jenkins_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/jenkins-token/jenkins-token/jenkins"
+)
+
+func TestParseRoot(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, raw string
+		http      bool
+		want      string
+	}{
+		{"host", "https://ci.example.com", false, "https://ci.example.com"},
+		{"slash at the end", "https://ci.example.com/", false, "https://ci.example.com"},
+		{"slashes at the end", "https://ci.example.com/jenkins///", false, "https://ci.example.com/jenkins"},
+		{"context path", "https://ci.example.com/a/b", false, "https://ci.example.com/a/b"},
+		{"port", "https://ci.example.com:8443/jenkins/", false, "https://ci.example.com:8443/jenkins"},
+		{"blanks around", " \thttps://ci.example.com/ \n", false, "https://ci.example.com"},
+		{"scheme in capitals", "HTTPS://ci.example.com", false, "https://ci.example.com"},
+		{"empty port", "https://ci.example.com:/j", false, "https://ci.example.com/j"},
+		{"IPv6", "https://[2001:db8::1]:8443/x", false, "https://[2001:db8::1]:8443/x"},
+		{"escaped path", "https://ci.example.com/a%20b", false, "https://ci.example.com/a%20b"},
+		{"not ASCII", "https://ci.example.com/größe", false, "https://ci.example.com/gr%C3%B6%C3%9Fe"},
+		{"loopback name", "http://localhost:8080", false, "http://localhost:8080"},
+		{"loopback address", "http://127.0.0.1:8080/jenkins/", false, "http://127.0.0.1:8080/jenkins"},
+		{"loopback IPv6", "http://[::1]:8080", false, "http://[::1]:8080"},
+		{"plain http allowed", "http://ci.example.com", true, "http://ci.example.com"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			u, err := jenkins.ParseRoot(test.raw, test.http)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := u.String(); got != test.want {
+				t.Errorf("root: got %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestParseRootRefuses(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, raw  string
+		problem    jenkins.RootProblem
+		suggestion string
+	}{
+		{"nothing", "", jenkins.RootEmpty, ""},
+		{"blanks", " \n", jenkins.RootEmpty, ""},
+		{"control character", "https://ci.example.com/\x01", jenkins.RootSyntax, "https://HOST/CONTEXT-PATH"},
+		{"bad port", "https://ci.example.com:port", jenkins.RootSyntax, "https://HOST/CONTEXT-PATH"},
+		{"secret for a port", "https://alice:Pa55-of-alice/x@ci.example.com", jenkins.RootSyntax, "https://HOST/CONTEXT-PATH"},
+		{"no scheme", "ci.example.com/jenkins/", jenkins.RootScheme, "https://ci.example.com/jenkins"},
+		{"no scheme, but a query", "ci.example.com/jenkins/?q=query-text", jenkins.RootScheme, "https://ci.example.com/jenkins"},
+		{"no scheme, but a user", "alice:Pa55-of-alice@ci.example.com", jenkins.RootScheme, ""},
+		{"other scheme", "ftp://ci.example.com", jenkins.RootScheme, ""},
+		{"file", "file:///etc/passwd", jenkins.RootScheme, ""},
+		{"no host", "https:///jenkins", jenkins.RootHost, "https://HOST/CONTEXT-PATH"},
+		{"port only", "https://:8443", jenkins.RootHost, "https://HOST/CONTEXT-PATH"},
+		{"opaque", "https:ci.example.com", jenkins.RootHost, "https://HOST/CONTEXT-PATH"},
+		{"user", "https://alice@ci.example.com/j/", jenkins.RootUserInfo, "https://ci.example.com/j"},
+		{"user and password", "https://alice:Pa55-of-alice@ci.example.com", jenkins.RootUserInfo, "https://ci.example.com"},
+		{"query", "https://ci.example.com/j/?token=query-text", jenkins.RootQuery, "https://ci.example.com/j"},
+		{"empty query", "https://ci.example.com/?", jenkins.RootQuery, "https://ci.example.com"},
+		{"fragment", "https://ci.example.com/#query-text", jenkins.RootQuery, "https://ci.example.com"},
+		{"empty fragment", "https://ci.example.com/#", jenkins.RootQuery, "https://ci.example.com"},
+		{"dots", "https://ci.example.com/a/../b", jenkins.RootPath, ""},
+		{"one dot", "https://ci.example.com/./b", jenkins.RootPath, ""},
+		{"escaped dots", "https://ci.example.com/%2e%2e/b", jenkins.RootPath, ""},
+		{"semicolon", "https://ci.example.com/a;b", jenkins.RootPath, ""},
+		{"escaped semicolon", "https://ci.example.com/a%3bb", jenkins.RootPath, ""},
+		{"backslash", `https://ci.example.com/a\b`, jenkins.RootPath, ""},
+		{"escaped line break", "https://ci.example.com/a%0ab", jenkins.RootPath, ""},
+		{"plain http", "http://ci.example.com/j/", jenkins.RootPlainHTTP, "https://ci.example.com/j"},
+		{"plain http to a name like loopback", "http://localhost.example.com", jenkins.RootPlainHTTP, "https://localhost.example.com"},
+		{"plain http to all addresses", "http://0.0.0.0:8080", jenkins.RootPlainHTTP, "https://0.0.0.0:8080"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			u, err := jenkins.ParseRoot(test.raw, false)
+			wrong, ok := errors.AsType[*jenkins.RootError](err)
+			if !ok {
+				t.Fatalf("error: got %v, %v, want a RootError", u, err)
+			}
+			if wrong.Problem != test.problem || wrong.Suggestion != test.suggestion {
+				t.Errorf("error: got problem %d, suggestion %q, want %d, %q", wrong.Problem, wrong.Suggestion, test.problem, test.suggestion)
+			}
+			if text := err.Error(); text == "" || strings.HasPrefix(text, ":") {
+				t.Errorf("text: got %q, want words", text)
+			}
+			noSecrets(t, err)
+		})
+	}
+}
+
+func TestIsLoopback(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]bool{
+		"localhost": true, "LOCALHOST": true, "localhost.": true, "ci.localhost": true, "127.0.0.1": true, "127.255.0.9": true, "::1": true,
+		"::ffff:127.0.0.1": true, "": false, "localhost.example.com": false, "notlocalhost": false, "127.0.0.1.example.com": false, "0.0.0.0": false,
+		"::": false, "128.0.0.1": false, "10.0.0.1": false, "127.1": false, "2130706433": false, "[::1]": false, "127.0.0.1:80": false,
+	} {
+		if got := jenkins.IsLoopback(host); got != want {
+			t.Errorf("%q: got %t, want %t", host, got, want)
+		}
+	}
+}
