@@ -10,6 +10,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/jenkins-token/jenkins-token/internal/secret"
 )
@@ -154,16 +155,16 @@ func InJenkins(lookup func(string) (string, bool)) bool {
 func Clean(text string) string {
 	text = strings.Map(func(r rune) rune {
 		switch {
-		case r < 0x20, r == 0x7f, r >= 0x80 && r < 0xa0, r == 0x2028, r == 0x2029,
+		case r < 0x20, r == 0x7f, r >= 0x80 && r < 0xa0, r == 0x61c, r == 0x2028, r == 0x2029,
 			r >= 0x200b && r <= 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0xfffd:
 			return ' '
 		}
 		return r
 	}, text)
 	// The runner finds ##[command] anywhere in a line and ::command:: at its start,
-	// after blanks (ActionCommand.cs, TryParse and TryParseV2).
+	// after white space of all Unicode (ActionCommand.cs, TryParse and TryParseV2).
 	text = strings.ReplaceAll(text, "##[", "## [")
-	if trimmed := strings.TrimLeft(text, " "); strings.HasPrefix(trimmed, "::") {
+	if trimmed := strings.TrimLeftFunc(text, unicode.IsSpace); strings.HasPrefix(trimmed, "::") {
 		text = ": " + trimmed[1:]
 	}
 	return text

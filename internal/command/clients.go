@@ -3,9 +3,9 @@ package command
 import (
 	"cmp"
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"golang.org/x/net/http/httpproxy"
 
@@ -43,7 +43,7 @@ func (j *job) userAgent() string {
 
 // version is the second word of the line that the version command prints.
 func version(line string) string {
-	fields := append(splitFields(line), "unknown", "unknown")
+	fields := append(strings.Fields(line), "unknown", "unknown")
 	return fields[1]
 }
 
@@ -137,5 +137,3 @@ func doors(s *settings.Settings) []jenkins.Option {
 
 // label is the readable part of the name.
 func (j *job) label(s *settings.Settings) string { return cmp.Or(s.Label, j.system.Run().Job) }
-
-var errNoURL = errors.New("no url is given beside the credential")

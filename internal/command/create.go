@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/jenkins-token/jenkins-token/internal/ci"
 	"github.com/jenkins-token/jenkins-token/internal/lease"
@@ -194,6 +193,3 @@ func (p *place) Drop() {
 func explained(err error, account *jenkins.Client, s *settings.Settings) error {
 	return &requestError{err, account.Version(), s}
 }
-
-// splitFields is strings.Fields under a name that says what for.
-func splitFields(line string) []string { return strings.Fields(line) }

@@ -317,7 +317,7 @@ func (a *acquisition) undo(ctx context.Context) []Left {
 			left = append(left, Left{Record: a.record, Name: name, Ending: Unknown})
 		}
 	}
-	if len(left) == 0 && len(a.record.Names) > 0 {
+	if len(left) == 0 {
 		a.keeper.Drop()
 	}
 	return left

@@ -111,6 +111,7 @@ func (s *Side) Keep(r Record) error {
 	}
 	before := s.kept
 	s.kept = r
+	s.kept.Names = slices.Clone(r.Names) // the caller goes on changing them
 	if len(before.Names) > 0 && before.Names[0] != r.Names[0] {
 		return s.MarkDone(before)
 	}

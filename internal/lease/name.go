@@ -43,6 +43,9 @@ func (n Name) String() string {
 	if over := fixed + len(where) + len(label) - nameLimit; over > 0 {
 		where = where[min(over, len(where)-1):]
 	}
+	if over := fixed + len(where) + len(label) - nameLimit; over > 0 {
+		run = run[:len(run)-over] // longer than that of any CI
+	}
 	return namePrefix + strings.Join([]string{where, run, label, n.Nonce, nameUntil + n.End.UTC().Format(nameTime)}, ":")
 }
 

@@ -93,8 +93,7 @@ func Decode(text []byte) (Record, error) {
 		return Record{}, ErrRecord
 	}
 	var w wire
-	d := json.NewDecoder(bytes.NewReader(text))
-	if err := d.Decode(&w); err != nil || d.More() || w.V != 1 {
+	if err := json.Unmarshal(text, &w); err != nil || w.V != 1 {
 		return Record{}, ErrRecord
 	}
 	r := Record{w.URL, w.Username, w.ForUser, w.Names, w.TokenName, w.TokenUUID, secret.New(w.Token), w.ExpiresAt, w.Settings}
@@ -112,8 +111,8 @@ func (r Record) valid() bool {
 	if len(r.Names) == 0 || len(r.Names) > namesLimit || !r.Settings.Valid() {
 		return false
 	}
-	for _, text := range append(slices.Clone(r.Names), r.TokenName) {
-		if _, ok := ParseName(text); !ok && text != "" {
+	for _, text := range r.Names {
+		if _, ok := ParseName(text); !ok {
 			return false
 		}
 	}
@@ -123,6 +122,7 @@ func (r Record) valid() bool {
 		}
 	}
 	return plain(r.Username, 1024) && plain(r.ForUser, 1024) && plain(r.Token.Reveal(), 256) && !strings.Contains(r.Username, ":") &&
-		(r.TokenUUID == "" || jenkins.IsUUID(r.TokenUUID)) && (r.TokenUUID == "" || slices.Contains(r.Names, r.TokenName)) &&
+		(r.TokenUUID == "" || jenkins.IsUUID(r.TokenUUID)) && (r.TokenUUID == "") == (r.TokenName == "") &&
+		(r.TokenName == "" || slices.Contains(r.Names, r.TokenName)) &&
 		(r.Token.Empty() || r.TokenUUID != "")
 }

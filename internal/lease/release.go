@@ -92,6 +92,7 @@ type release struct {
 	account *jenkins.Client // nil without a credential
 	record  Record
 	refused int
+	unsaved error // a 500 to a revocation: dead in memory perhaps, on disk perhaps not
 }
 
 func (r *release) run(signalled, ctx context.Context) (Ending, []Left) {
@@ -149,6 +150,8 @@ func (r *release) read(ctx context.Context, lost []string) []Left {
 	for _, name := range lost {
 		uuid := found[name]
 		switch {
+		case uuid != "" && uuid == r.record.TokenUUID:
+			// Renamed by a request whose answer was lost; its own end follows.
 		case uuid != "":
 			if err := r.retry(ctx, func() error { return client.RevokeToken(ctx, uuid) }, true); err != nil {
 				left = append(left, Left{r.record, name, uuid, Failed, err})
@@ -217,6 +220,9 @@ func (r *release) revokeSelf(ctx context.Context) (Ending, error) {
 			// Final, but for a controller that is starting or stopping: it refuses good
 			// tokens too.
 			if !again || !r.life.starting(ctx, own) {
+				if r.unsaved != nil {
+					return Undurable, r.unsaved
+				}
 				return Gone, nil
 			}
 			again = false
@@ -225,7 +231,18 @@ func (r *release) revokeSelf(ctx context.Context) (Ending, error) {
 			}
 			own = own.With(own.Credential())
 		case is(err, jenkins.KindServer):
-			return r.save(ctx, err)
+			r.unsaved = err
+			if r.account != nil {
+				return Failed, err // it proves that the token is gone, and has it saved
+			}
+			// A controller that is starting answers 500 as well, and has not acted.
+			if starting, unknown := own.Starting(ctx); !starting && unknown == nil {
+				return Undurable, err
+			}
+			if !again || !r.life.awaitStart(ctx, own) {
+				return Failed, err
+			}
+			again = false
 		case !passing(err) || !waits.wait(ctx):
 			return Failed, err
 		}
@@ -239,15 +256,18 @@ func (r *release) revokeByAccount(ctx context.Context) (Ending, error) {
 	if r.refused >= 2 {
 		return Failed, errRefusedTwice
 	}
-	err := r.retry(ctx, func() error { return r.account.RevokeToken(ctx, r.record.TokenUUID) }, true)
+	err := r.retry(ctx, func() error {
+		err := r.account.RevokeToken(ctx, r.record.TokenUUID)
+		if is(err, jenkins.KindServer) {
+			r.unsaved = err
+		}
+		return err
+	}, true)
 	r.count(err)
 	if err != nil {
 		return Failed, err
 	}
 	name := r.record.TokenName
-	if name == "" {
-		return Revoked, nil
-	}
 	var exists bool
 	err = r.retry(ctx, func() (err error) {
 		exists, err = r.account.TokenExists(ctx, r.record.TokenUUID, name)
@@ -258,6 +278,8 @@ func (r *release) revokeByAccount(ctx context.Context) (Ending, error) {
 		return Failed, fmt.Errorf("prove that the token is gone: %w", err)
 	case exists:
 		return Failed, errors.New("the controller said that the token is revoked, and still has it")
+	case r.unsaved != nil:
+		return r.save(ctx)
 	}
 	return Revoked, nil
 }
@@ -266,15 +288,17 @@ func (r *release) revokeByAccount(ctx context.Context) (Ending, error) {
 // so when it revoked the token: the token is dead until the controller restarts,
 // and saying 200 to a second revocation it saves nothing (2.260 and later). What
 // saves is another change: a token made and revoked.
-func (r *release) save(ctx context.Context, cause error) (Ending, error) {
-	if r.account == nil {
-		return Undurable, cause
-	}
+func (r *release) save(ctx context.Context) (Ending, error) {
+	var lost []string
+	defer func() { r.clear(ctx, lost) }()
 	waits := r.life.pauses(r.life.Timeout)
 	for {
-		err := r.throwAway(ctx)
+		name, err := r.throwAway(ctx)
 		if err == nil {
 			return Revoked, nil
+		}
+		if answer := failure(err); answer != nil && answer.Unclear() {
+			lost = append(lost, name)
 		}
 		r.count(err)
 		if !passing(err) || !waits.wait(ctx) {
@@ -285,10 +309,10 @@ func (r *release) save(ctx context.Context, cause error) (Ending, error) {
 
 // throwAway makes a token and revokes it. Once it was made the account is saved;
 // should it not be revoked, its name says that it is over in an hour.
-func (r *release) throwAway(ctx context.Context) error {
+func (r *release) throwAway(ctx context.Context) (string, error) {
 	nonce, err := NewNonce(r.life.Random)
 	if err != nil {
-		return err
+		return "", err
 	}
 	name := Name{"jenkins-token", "0", "save", nonce, r.life.Now().Add(time.Hour).Truncate(time.Second)}
 	if of, ok := ParseName(r.record.TokenName); ok {
@@ -296,10 +320,26 @@ func (r *release) throwAway(ctx context.Context) error {
 	}
 	token, err := r.account.CreateToken(ctx, name.String(), 1)
 	if err != nil {
-		return err
+		return name.String(), err
 	}
 	if err := r.retry(ctx, func() error { return r.account.RevokeToken(ctx, token.UUID) }, true); err != nil {
 		r.life.Notice("a token made to save the account is left until it is swept: " + name.String())
 	}
-	return nil
+	return name.String(), nil
+}
+
+// clear revokes throw-aways that unclear answers have left.
+func (r *release) clear(ctx context.Context, names []string) {
+	if len(names) == 0 {
+		return
+	}
+	found, err := search(ctx, r.account, names)
+	for _, token := range found {
+		if failed := r.retry(ctx, func() error { return r.account.RevokeToken(ctx, token.UUID) }, true); failed != nil {
+			err = failed
+		}
+	}
+	if err != nil {
+		r.life.Notice("tokens made to save the account may be left until they are swept")
+	}
 }

@@ -60,6 +60,7 @@ func newFinder(source Source, need Need) *finder {
 			f.inputs = f.inputs || given
 		}
 	}
+	f.problems = nil // Lookup meets them again
 	return f
 }
 

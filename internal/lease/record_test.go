@@ -1,0 +1,238 @@
+package lease_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jenkins-token/jenkins-token/internal/lease"
+	"github.com/jenkins-token/jenkins-token/internal/secret"
+	"github.com/jenkins-token/jenkins-token/internal/settings"
+)
+
+const (
+	uuid      = "11111111-2222-4333-8444-555555555555"
+	tokenText = "110123456789abcdef0123456789abcdef"
+	firstName = "jenkins-token:ci/acme:1.1:deploy:aaaaaaaa:until-20261124T150000Z"
+	nextName  = "jenkins-token:ci/acme:1.1:deploy:bbbbbbbb:until-20261124T160000Z"
+)
+
+func post() settings.Post {
+	return settings.Post{Revoke: true, OnRevokeFailure: settings.Warn, Sweep: true, Timeout: "30s"}
+}
+
+// full is a record with everything in it.
+func full() lease.Record {
+	return lease.Record{
+		URL: "https://ci.example/jenkins", Username: "alice", Names: []string{firstName, nextName}, TokenName: nextName,
+		TokenUUID: uuid, Token: secret.New(tokenText), ExpiresAt: "2026-11-25T00:00:00Z", Settings: post(),
+	}
+}
+
+func TestRecordAsWritten(t *testing.T) {
+	t.Parallel()
+	const frame = `{"v":1,"url":"https://ci.example/jenkins","username":"alice","forUser":"","names":["` + firstName + `","` + nextName + `"],` +
+		`"tokenName":"` + nextName + `","tokenUuid":"` + uuid + `","token":"%s","expiresAt":"2026-11-25T00:00:00Z",` +
+		`"settings":{"revoke":true,"onRevokeFailure":"warn","sweep":true,"timeout":"30s"}}`
+	r := full()
+	if got, want := string(r.Encode()), fmt.Sprintf(frame, tokenText); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if got, want := string(r.EncodeWithoutToken()), fmt.Sprintf(frame, ""); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if strings.Contains(fmt.Sprintf("%v %+v %#v", r, r, r), tokenText) {
+		t.Error("printing a record shows the token")
+	}
+	r.Settings.CA = "-----BEGIN CERTIFICATE-----\n<&>\u2028\n"
+	if strings.ContainsAny(string(r.Encode()), "\r\n") {
+		t.Error("a record is not one line")
+	}
+	for _, text := range [][]byte{r.Encode(), r.EncodeWithoutToken(), append(r.Encode(), '\n')} {
+		back, err := lease.Decode(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := r
+		want.Token = back.Token
+		if !reflect.DeepEqual(back, want) || !back.Token.Empty() && back.Token.Reveal() != tokenText {
+			t.Errorf("got  %+v\nwant %+v", back, want)
+		}
+	}
+}
+
+func TestWhatARecordSays(t *testing.T) {
+	t.Parallel()
+	intent := lease.Record{Names: []string{firstName}}
+	if r := full(); !r.Complete() || !slices.Equal(r.Lost(), []string{firstName}) {
+		t.Errorf("a full record: complete %v, lost %q", r.Complete(), r.Lost())
+	}
+	if intent.Complete() || !slices.Equal(intent.Lost(), []string{firstName}) {
+		t.Errorf("an intent: complete %v, lost %q", intent.Complete(), intent.Lost())
+	}
+	for _, row := range []struct {
+		in   lease.Record
+		want time.Time
+		ok   bool
+	}{
+		{full(), end.Add(time.Hour), true}, {intent, end, true}, {lease.Record{}, time.Time{}, false}, {lease.Record{Names: []string{"x"}}, time.Time{}, false},
+	} {
+		if got, ok := row.in.Until(); !got.Equal(row.want) || ok != row.ok {
+			t.Errorf("until %v %v, want %v", got, ok, row.want)
+		}
+	}
+	r := full()
+	names := slices.Clone(r.Names)
+	r.Lost()
+	r.Until()
+	if !slices.Equal(r.Names, names) {
+		t.Error("asking changes the names")
+	}
+}
+
+// forge is the JSON of the full record with changes; nil deletes a key.
+func forge(t testing.TB, changes map[string]any) string {
+	t.Helper()
+	var fields map[string]any
+	if err := json.Unmarshal(full().Encode(), &fields); err != nil {
+		t.Fatal(err)
+	}
+	for key, value := range changes {
+		if key, sub, ok := strings.Cut(key, "."); ok {
+			fields[key].(map[string]any)[sub] = value
+			continue
+		}
+		fields[key] = value
+		if value == nil {
+			delete(fields, key)
+		}
+	}
+	text, err := json.Marshal(fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// forged are records that somebody else may have written.
+func forged(t testing.TB) map[string]string {
+	t.Helper()
+	many := make([]string, 65)
+	for i := range many {
+		many[i] = firstName
+	}
+	many[0] = nextName
+	all := map[string]string{
+		"nothing":                "",
+		"no JSON":                "{",
+		"a list":                 "[" + string(full().Encode()) + "]",
+		"null":                   "null",
+		"two records":            string(full().Encode()) + string(full().Encode()),
+		"a bracket behind":       string(full().Encode()) + "}",
+		"a square bracket":       string(full().Encode()) + "]",
+		"words behind":           string(full().Encode()) + " x",
+		"larger than the limit":  string(full().Encode()) + strings.Repeat(" ", lease.RecordLimit),
+		"a NUL behind":           string(full().Encode()) + "\x00",
+		"a mark of completion":   `{"done":"` + firstName + `"}`,
+		"a version of tomorrow":  forge(t, map[string]any{"v": 2}),
+		"no version":             forge(t, map[string]any{"v": nil}),
+		"a version as text":      forge(t, map[string]any{"v": "1"}),
+		"no url":                 forge(t, map[string]any{"url": nil}),
+		"a url with a slash":     forge(t, map[string]any{"url": "https://ci.example/jenkins/"}),
+		"a url with blanks":      forge(t, map[string]any{"url": " https://ci.example/jenkins"}),
+		"a url with a password":  forge(t, map[string]any{"url": "https://a:b@ci.example"}),
+		"a url with a query":     forge(t, map[string]any{"url": "https://ci.example/?x"}),
+		"plain http":             forge(t, map[string]any{"url": "http://ci.example"}),
+		"another scheme":         forge(t, map[string]any{"url": "file:///etc/passwd"}),
+		"no names":               forge(t, map[string]any{"names": nil}),
+		"an empty list of names": forge(t, map[string]any{"names": []string{}, "tokenName": "", "tokenUuid": "", "token": ""}),
+		"a blank name":           forge(t, map[string]any{"names": []string{""}, "tokenName": ""}),
+		"a blank name among":     forge(t, map[string]any{"names": []string{firstName, nextName, ""}}),
+		"a foreign name":         forge(t, map[string]any{"names": []string{nextName, "my own token"}}),
+		"too many names":         forge(t, map[string]any{"names": many}),
+		"a token's name alone":   forge(t, map[string]any{"names": []string{firstName}}),
+		"a uuid without a name":  forge(t, map[string]any{"tokenName": ""}),
+		"a name without a uuid":  forge(t, map[string]any{"names": []string{firstName}, "tokenUuid": "", "token": ""}),
+		"a foreign token's name": forge(t, map[string]any{"tokenName": "my own token"}),
+		"a uuid of another form": forge(t, map[string]any{"tokenUuid": "../../x"}),
+		"a uuid in capitals":     forge(t, map[string]any{"tokenUuid": strings.ToUpper(strings.ReplaceAll(uuid, "1", "a"))}),
+		"a token without a uuid": forge(t, map[string]any{"tokenUuid": "", "tokenName": ""}),
+		"a token with a break":   forge(t, map[string]any{"token": "a\nb"}),
+		"a token too long":       forge(t, map[string]any{"token": strings.Repeat("a", 257)}),
+		"a user with a colon":    forge(t, map[string]any{"username": "a:b"}),
+		"a user with a command":  forge(t, map[string]any{"username": "a\n::error::x"}),
+		"a user with an escape":  forge(t, map[string]any{"username": "a\x1b[2J"}),
+		"a user too long":        forge(t, map[string]any{"username": strings.Repeat("a", 1025)}),
+		"another with a command": forge(t, map[string]any{"forUser": "a\r\nb"}),
+		"an end that is no time": forge(t, map[string]any{"expiresAt": "tomorrow"}),
+		"no settings":            forge(t, map[string]any{"settings": nil}),
+		"an endless time-out":    forge(t, map[string]any{"settings.timeout": "999h"}),
+		"a failure unknown":      forge(t, map[string]any{"settings.onRevokeFailure": "::error::"}),
+		"a list as user":         forge(t, map[string]any{"username": []string{"a"}}),
+	}
+	return all
+}
+
+func TestForgedRecords(t *testing.T) {
+	t.Parallel()
+	if _, err := lease.Decode([]byte(forge(t, nil))); err != nil {
+		t.Fatalf("the forger's own form: %v", err)
+	}
+	for name, text := range forged(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, err := lease.Decode([]byte(text))
+			if !errors.Is(err, lease.ErrRecord) || !reflect.DeepEqual(r, lease.Record{}) {
+				t.Errorf("got %+v, %v", r, err)
+			}
+		})
+	}
+}
+
+// FuzzRecord: nothing makes Decode panic, and what it takes is one line of the
+// strict form when it is written again.
+func FuzzRecord(f *testing.F) {
+	f.Add(full().Encode())
+	f.Add(full().EncodeWithoutToken())
+	f.Add(lease.Record{URL: "http://127.0.0.1:8080", Username: "größe", ForUser: "bob", Names: []string{firstName}, Settings: post()}.Encode())
+	for _, text := range slices.Sorted(maps.Values(forged(f))) {
+		if len(text) < 4096 {
+			f.Add([]byte(text))
+		}
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		r, err := lease.Decode(text)
+		if err != nil {
+			return
+		}
+		if len(r.Names) == 0 || slices.Contains(r.Names, "") {
+			t.Errorf("names %q", r.Names)
+		}
+		for _, name := range r.Names {
+			if _, ok := lease.ParseName(name); !ok {
+				t.Errorf("name %q", name)
+			}
+		}
+		if r.TokenUUID != "" && r.TokenName == "" || !r.Token.Empty() && r.TokenUUID == "" {
+			t.Errorf("a token without a name or a uuid: %+v", r)
+		}
+		for _, text := range []string{r.URL, r.Username, r.ForUser, r.Token.Reveal(), r.TokenName} {
+			if strings.ContainsFunc(text, func(c rune) bool { return c < 0x20 || c == 0x7f }) {
+				t.Errorf("%q holds a control character", text)
+			}
+		}
+		again := r.Encode()
+		if strings.ContainsAny(string(again), "\r\n") {
+			t.Errorf("%q is not one line", again)
+		}
+		if back, err := lease.Decode(again); len(again) <= lease.RecordLimit && (err != nil || !reflect.DeepEqual(back, r)) {
+			t.Errorf("%q came back as %+v, %v", again, back, err)
+		}
+	})
+}
