@@ -71,7 +71,7 @@ type job struct {
 	action bool   // called as the action, on a runner
 	flags  flags
 	system ci.System
-	// retries counts lines said so far, so that nothing is said twice.
+	// account are the settings as loaded, nil before.
 	account *settings.Settings
 }
 
