@@ -3,10 +3,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"runtime"
 	"runtime/debug"
@@ -59,8 +61,11 @@ func newProgram() *command.Program {
 		Stdout:     os.Stdout,
 		Stderr:     os.Stderr,
 		Terminal:   terminal(os.Stdout),
+		Merged:     same(os.Stdout, os.Stderr),
 		ReadFile:   os.ReadFile,
+		Exists:     exists,
 		Executable: os.Executable,
+		Tool:       tool,
 		Hostname:   hostname,
 		Now:        time.Now,
 		Pause:      pause,
@@ -72,6 +77,35 @@ func newProgram() *command.Program {
 func terminal(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&(os.ModeDevice|os.ModeCharDevice) == os.ModeDevice|os.ModeCharDevice && info.Name() != "null"
+}
+
+// same reports whether two streams are one file, pipe or device.
+func same(a, b *os.File) bool {
+	one, err := a.Stat()
+	if err != nil {
+		return false
+	}
+	other, err := b.Stat()
+	return err == nil && os.SameFile(one, other)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// tool runs a program of the CI's, for ten seconds at most.
+func tool(name string, args, env []string, stdin []byte) error {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return ci.ErrNoTool
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Env = env
+	cmd.Stdin = bytes.NewReader(stdin)
+	return cmd.Run()
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -1,18 +1,20 @@
 // Package ci is what the surrounding CI gives and takes: what names the run, how
-// to speak to its user, and how to hand a token on to later steps.
+// to speak to its user, where a record may lie, and how to hand a token on to
+// later steps.
 //
-// One file knows one family of systems: github.go the runners that speak
-// GitHub's workflow commands (GitHub, GitHub Enterprise Server, act, Gitea,
-// Forgejo), plain.go everything else. The package knows nothing of Jenkins.
+// One file knows one family of systems, from the variables that its documentation
+// names; detect.go finds out which one is around. The package knows nothing of
+// Jenkins' API.
 package ci
 
 import (
+	"errors"
 	"io"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
-
-	"github.com/jenkins-token/jenkins-token/internal/secret"
 )
 
 // Level is how much a message matters.
@@ -33,6 +35,11 @@ type Run struct {
 }
 
 // System is the CI around the program.
+//
+// Some can do more, and have a method for it: Mask hides texts in the log from now
+// on, Open and Output set outputs of the step, Summary writes to the page of the
+// run. [GitHub] has all of them and what its action needs besides. Their errors
+// are of type [*ChannelError].
 type System interface {
 	// Name of the system, as --ci takes it.
 	Name() string
@@ -42,42 +49,15 @@ type System interface {
 	Say(level Level, text string)
 	// Fail tells the user the one error that ends the command, with hints.
 	Fail(message string, hints []string)
-	// Handover is how a token reaches later steps, nil where the program has no
-	// way that is its own.
-	Handover() Handover
-}
-
-// Handover hands a token on to later steps of a job, and a record to the post
-// step. Errors are of type [*ChannelError].
-type Handover interface {
-	// Open checks that state and outputs can be written. It writes nothing.
-	Open() error
-	// Mask hides the text in the log from now on.
-	Mask(secret.String) error
-	// Keep stores the record for the post step, in place of an earlier one.
-	Keep(record []byte) error
-	// Kept returns what Keep stored, in the post step.
-	Kept() (record string, ok bool)
-	// Output sets a step output of one line.
-	Output(name, value string) error
-	// Summary adds Markdown to the page of the run.
-	Summary(markdown string) error
-	// SideFile is the file that stands in for the state where the runner does not
-	// hand it to a post step; empty elsewhere.
-	SideFile() string
-	// PostUncertain reports whether there are versions of this runner that do not
-	// run the post step of a container action.
-	PostUncertain() bool
-	// TempDir is the job's own directory for temporary files.
-	TempDir() string
-	// EveryRunIsOne reports whether all runs have the same number here.
-	EveryRunIsOne() bool
+	// Files says where a record may lie.
+	Files() Files
 }
 
 // ChannelError is a channel of the CI that cannot be used.
 type ChannelError struct {
 	Channel  string // "step output", "state", "mask", "summary"
 	Variable string // the variable that names its file
+	Hint     string // what to do, where there is something better to say than usual
 	Err      error
 }
 
@@ -95,59 +75,72 @@ func (e *ChannelError) Unwrap() error { return e.Err }
 // Surroundings are what a system is detected in.
 type Surroundings struct {
 	Lookup         func(string) (string, bool)
+	ReadFile       func(string) ([]byte, error)
+	Exists         func(string) bool // of a file or directory
 	Stdout, Stderr io.Writer
 	Hostname       string
 	Now            time.Time
+	// Tool runs a program of the CI's with this environment and no other, and
+	// without showing what it prints. The error is [ErrNoTool] where there is no
+	// such program.
+	Tool func(name string, args, env []string, stdin []byte) error
 	// Captured is set when standard output carries a record: messages and masks
 	// then go to standard error.
 	Captured bool
 }
+
+// ErrNoTool is the error for a program of the CI's that is not there.
+var ErrNoTool = errors.New("no such program")
 
 func (s Surroundings) get(name string) string {
 	text, _ := s.Lookup(name)
 	return strings.TrimSpace(text)
 }
 
-// Names are the systems that [Detect] takes as an override.
-func Names() []string { return []string{"github", "plain"} }
-
-// Detect returns the system around the program, or the one that override names.
-// It is false for a name that is not one of [Names].
-func Detect(s Surroundings, override string) (System, bool) {
-	switch override {
-	case "":
-	case "github":
-		return newGitHub(s), true
-	case "plain":
-		return &plain{s}, true
-	default:
-		return nil, false
+// first is the first of the variables that says something.
+func (s Surroundings) first(names ...string) string {
+	for _, name := range names {
+		if text := s.get(name); text != "" {
+			return text
+		}
 	}
-	if OnRunner(s.Lookup) {
-		return newGitHub(s), true
+	return ""
+}
+
+// host is the host, and the port, of the address in a variable.
+func (s Surroundings) host(name string) string {
+	u, err := url.Parse(s.get(name))
+	if err != nil {
+		return ""
 	}
-	return &plain{s}, true
+	return u.Host
 }
 
-// OnRunner reports whether the program runs on a GitHub-like runner.
-func OnRunner(lookup func(string) (string, bool)) bool {
-	text, _ := lookup("GITHUB_ACTIONS")
-	return text == "true"
+// read is what a file holds, empty when it cannot be read.
+func (s Surroundings) read(path string) string {
+	if s.ReadFile == nil {
+		return ""
+	}
+	content, err := s.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(content))
 }
 
-// OnPlugin reports whether the program runs as a plugin of Drone or Woodpecker,
-// which pass settings as PLUGIN_ variables.
-func OnPlugin(lookup func(string) (string, bool)) bool {
-	drone, _ := lookup("DRONE")
-	ci, _ := lookup("CI")
-	return drone == "true" || ci == "woodpecker" || ci == "drone"
+func (s Surroundings) exists(path string) bool { return s.Exists != nil && s.Exists(path) }
+
+// join puts the parts that are known between separators.
+func join(separator string, parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), separator)
 }
 
-// InJenkins reports whether the program runs inside a Jenkins build.
-func InJenkins(lookup func(string) (string, bool)) bool {
-	home, _ := lookup("JENKINS_HOME")
-	build, _ := lookup("BUILD_TAG")
-	return home != "" || strings.HasPrefix(build, "jenkins-")
+// out is where commands to the CI go: its runner reads both streams.
+func (s Surroundings) out() io.Writer {
+	if s.Captured {
+		return s.Stderr
+	}
+	return s.Stdout
 }
 
 // Clean makes text safe to print in any log: no control characters, no terminal
@@ -163,7 +156,9 @@ func Clean(text string) string {
 	}, text)
 	// The runner finds ##[command] anywhere in a line and ::command:: at its start,
 	// after white space of all Unicode (ActionCommand.cs, TryParse and TryParseV2).
-	text = strings.ReplaceAll(text, "##[", "## [")
+	// Azure's agent finds ##vso[command] anywhere (Command.cs), TeamCity's
+	// ##teamcity[command] at the start of a line.
+	text = strings.NewReplacer("##[", "## [", "##vso[", "## vso[", "##teamcity[", "## teamcity[").Replace(text)
 	if trimmed := strings.TrimLeftFunc(text, unicode.IsSpace); strings.HasPrefix(trimmed, "::") {
 		text = ": " + trimmed[1:]
 	}

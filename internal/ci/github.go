@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,32 +19,34 @@ import (
 // STATE_LEASE. act compares keys by case.
 const stateKey = "LEASE"
 
-// github is a runner that speaks GitHub's workflow commands. This file alone
+// github are the runners that speak GitHub's workflow commands: GitHub, GitHub
+// Enterprise Server, act, Gitea and Forgejo, which all set GITHUB_ACTIONS
+// (docs.github.com, "Variables reference").
+func github() family {
+	return family{
+		name:   "github",
+		detect: func(s Surroundings) bool { return OnRunner(s.Lookup) },
+		open: func(s Surroundings) System {
+			return &GitHub{s, githubactions.New(githubactions.WithWriter(s.out()), githubactions.WithGetenv(s.get))}
+		},
+	}
+}
+
+// GitHub is a runner that speaks GitHub's workflow commands. This file alone
 // uses go-githubactions, whose functions panic when they cannot write and open
 // files that are not there: guard turns both into errors.
-type github struct {
+type GitHub struct {
 	s      Surroundings
 	action *githubactions.Action
 }
 
-func newGitHub(s Surroundings) *github {
-	out := s.Stdout
-	if s.Captured {
-		// The runner reads commands from both streams (OutputManager.cs).
-		out = s.Stderr
-	}
-	return &github{s, githubactions.New(githubactions.WithWriter(out), githubactions.WithGetenv(s.get))}
-}
+// Name implements System.
+func (g *GitHub) Name() string { return "github" }
 
-func (g *github) Name() string { return "github" }
-
-func (g *github) Run() Run {
-	host := "github.com"
-	if u, err := url.Parse(g.s.get("GITHUB_SERVER_URL")); err == nil && u.Host != "" {
-		host = u.Host
-	}
+// Run implements System.
+func (g *GitHub) Run() Run {
 	return Run{
-		Where: host + "/" + cmp.Or(g.s.get("GITHUB_REPOSITORY"), "unknown"),
+		Where: cmp.Or(g.s.host("GITHUB_SERVER_URL"), "github.com") + "/" + cmp.Or(g.s.get("GITHUB_REPOSITORY"), "unknown"),
 		ID:    cmp.Or(g.s.get("GITHUB_RUN_ID"), "0") + "." + cmp.Or(g.s.get("GITHUB_RUN_ATTEMPT"), "1"),
 		Job:   cmp.Or(g.s.get("GITHUB_JOB"), "job"),
 	}
@@ -66,7 +67,7 @@ func guard(f func()) (err error) {
 }
 
 // Say cannot fail: a message that nobody can read is no reason to leave a token.
-func (g *github) Say(level Level, text string) {
+func (g *GitHub) Say(level Level, text string) {
 	text = Clean(text)
 	_ = guard(func() {
 		switch level {
@@ -80,7 +81,8 @@ func (g *github) Say(level Level, text string) {
 	})
 }
 
-func (g *github) Fail(message string, hints []string) {
+// Fail implements System.
+func (g *GitHub) Fail(message string, hints []string) {
 	lines := []string{Clean(message)}
 	for _, hint := range hints {
 		lines = append(lines, "hint: "+Clean(hint))
@@ -88,11 +90,13 @@ func (g *github) Fail(message string, hints []string) {
 	_ = guard(func() { g.action.Errorf("%s", strings.Join(lines, "\n")) })
 }
 
-func (g *github) Handover() Handover { return g }
+// Files implements System. The runner empties the directory for temporary files
+// after a job.
+func (g *GitHub) Files() Files { return Files{Private: cmp.Or(g.s.get("RUNNER_TEMP"), os.TempDir())} }
 
 // Open checks the files that the runner made, without creating any: a name that
 // leads nowhere means that outputs would be lost.
-func (g *github) Open() error {
+func (g *GitHub) Open() error {
 	for _, channel := range []struct{ name, variable string }{{"state", "GITHUB_STATE"}, {"step output", "GITHUB_OUTPUT"}} {
 		path := g.s.get(channel.variable)
 		if path == "" {
@@ -103,38 +107,44 @@ func (g *github) Open() error {
 			err = f.Close()
 		}
 		if err != nil {
-			return &ChannelError{channel.name, channel.variable, err}
+			return &ChannelError{Channel: channel.name, Variable: channel.variable, Err: err}
 		}
 	}
 	return nil
 }
 
-func (g *github) Mask(text secret.String) error {
-	if err := guard(func() { g.action.AddMask(text.Reveal()) }); err != nil {
-		return &ChannelError{"mask", "", err}
+// Mask hides the texts in the log from now on.
+func (g *GitHub) Mask(texts ...secret.String) error {
+	for _, text := range texts {
+		if err := guard(func() { g.action.AddMask(text.Reveal()) }); err != nil {
+			return &ChannelError{Channel: "mask", Err: err}
+		}
 	}
 	return nil
 }
 
-func (g *github) Keep(record []byte) error {
+// Keep stores the record for the post step, in place of an earlier one.
+func (g *GitHub) Keep(record []byte) error {
 	return g.command("state", "GITHUB_STATE", "save-state", stateKey, string(record), func() { g.action.SaveState(stateKey, string(record)) })
 }
 
-func (g *github) Kept() (string, bool) {
+// Kept returns what Keep stored, in the post step.
+func (g *GitHub) Kept() (string, bool) {
 	record := g.s.get("STATE_" + stateKey)
 	return record, record != ""
 }
 
-func (g *github) Output(name, value string) error {
+// Output sets a step output of one line.
+func (g *GitHub) Output(name, value string) error {
 	return g.command("step output", "GITHUB_OUTPUT", "set-output", name, value, func() { g.action.SetOutput(name, value) })
 }
 
 // command writes a pair to the file of a variable, or, on a runner that has no
 // such files (before 2.297.0; GHES before 3.6), as a workflow command. What
 // would not stay one line is refused: the file form ends at a fixed delimiter.
-func (g *github) command(channel, variable, command, name, value string, write func()) error {
+func (g *GitHub) command(channel, variable, command, name, value string, write func()) error {
 	if strings.ContainsAny(name+value, "\r\n\x00") || strings.Contains(value, "_GitHubActionsFileCommandDelimeter_") {
-		return &ChannelError{channel, variable, errors.New("a value is not one line")}
+		return &ChannelError{Channel: channel, Variable: variable, Err: errors.New("a value is not one line")}
 	}
 	var err error
 	if path := g.s.get(variable); path == "" {
@@ -145,12 +155,13 @@ func (g *github) command(channel, variable, command, name, value string, write f
 		err = guard(write)
 	}
 	if err != nil {
-		return &ChannelError{channel, variable, err}
+		return &ChannelError{Channel: channel, Variable: variable, Err: err}
 	}
 	return nil
 }
 
-func (g *github) Summary(markdown string) error {
+// Summary adds Markdown to the page of the run.
+func (g *GitHub) Summary(markdown string) error {
 	const variable = "GITHUB_STEP_SUMMARY"
 	path := g.s.get(variable)
 	if path == "" {
@@ -161,40 +172,36 @@ func (g *github) Summary(markdown string) error {
 		err = guard(func() { g.action.AddStepSummary(markdown) })
 	}
 	if err != nil {
-		return &ChannelError{"summary", variable, err}
+		return &ChannelError{Channel: "summary", Variable: variable, Err: err}
 	}
 	return nil
 }
 
-// SideFile stands beside the state file, in a directory that all steps of a job
-// share. act and Forgejo do not hand state to the post step of a container
+// SideFile is the file that stands in for the state where the runner does not
+// hand it to a post step; empty elsewhere. It stands beside the state file, in a
+// directory that all steps of a job share. act and Forgejo do not hand state to the post step of a container
 // action (runner/action.go runPostStep).
-func (g *github) SideFile() string {
+func (g *GitHub) SideFile() string {
 	state := g.s.get("GITHUB_STATE")
 	if state == "" || g.s.get("ACT") != "true" && !g.forge() {
 		return ""
 	}
-	step := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-' {
-			return r
-		}
-		return '_'
-	}, cmp.Or(g.s.get("GITHUB_ACTION"), "step"))
+	step := fileName(cmp.Or(g.s.get("GITHUB_ACTION"), "step"))
 	return filepath.Join(filepath.Dir(state), fmt.Sprintf("jenkins-token-%.80s.jsonl", step))
 }
 
-func (g *github) forge() bool {
+func (g *GitHub) forge() bool {
 	return g.s.get("GITEA_ACTIONS") == "true" || g.s.get("FORGEJO_ACTIONS") == "true"
 }
 
-// PostUncertain: Gitea's runner before 2.3.0 and Forgejo's of 2025 do not know
+// PostUncertain reports whether there are versions of this runner that do not run
+// the post step of a container action: Gitea's runner before 2.3.0 and Forgejo's of 2025 do not know
 // post-entrypoint.
-func (g *github) PostUncertain() bool { return g.forge() }
+func (g *GitHub) PostUncertain() bool { return g.forge() }
 
-func (g *github) TempDir() string { return cmp.Or(g.s.get("RUNNER_TEMP"), os.TempDir()) }
-
-// EveryRunIsOne: act numbers every run 1.
-func (g *github) EveryRunIsOne() bool { return g.s.get("ACT") == "true" }
+// EveryRunIsOne reports whether all runs have the same number here: act numbers
+// every run 1.
+func (g *GitHub) EveryRunIsOne() bool { return g.s.get("ACT") == "true" }
 
 // Issuer is a system that gives ID tokens of its own.
 type Issuer interface {
@@ -206,7 +213,7 @@ type Issuer interface {
 var errIDToken = errors.New("GitHub gave no ID token for oidc-audience: the job needs permissions: id-token: write")
 
 // IDToken asks GitHub for an ID token and masks it.
-func (g *github) IDToken(ctx context.Context, client *http.Client, audience string) (secret.String, error) {
+func (g *GitHub) IDToken(ctx context.Context, client *http.Client, audience string) (secret.String, error) {
 	action := githubactions.New(githubactions.WithWriter(g.s.Stdout), githubactions.WithGetenv(g.s.get), githubactions.WithHTTPClient(client))
 	text, err := action.GetIDToken(ctx, audience)
 	if err != nil || text == "" || strings.ContainsAny(text, "\r\n\x00 ") {

@@ -3,32 +3,68 @@ package ci
 import (
 	"cmp"
 	"fmt"
+	"io"
 )
 
-// plain is a CI, or a shell, that is not known: words go to standard error, and
-// there is no channel to hand a token on but the record.
-type plain struct{ s Surroundings }
+// words are messages as plain lines.
+type words struct{ to io.Writer }
 
-func (p *plain) Name() string { return "plain" }
-
-func (p *plain) Run() Run {
-	return Run{
-		Where: cmp.Or(p.s.Hostname, "unknown"),
-		ID:    p.s.Now.UTC().Format("20060102T150405Z"),
-		Job:   "shell",
-	}
-}
-
-func (p *plain) Say(level Level, text string) {
+// Say implements System.
+func (w words) Say(level Level, text string) {
 	prefix := map[Level]string{Notice: "notice: ", Warning: "warning: "}[level]
-	_, _ = fmt.Fprintf(p.s.Stderr, "%s%s\n", prefix, Clean(text))
+	_, _ = fmt.Fprintf(w.to, "%s%s\n", prefix, Clean(text))
 }
 
-func (p *plain) Fail(message string, hints []string) {
-	_, _ = fmt.Fprintf(p.s.Stderr, "error: %s\n", Clean(message))
+// Fail implements System.
+func (w words) Fail(message string, hints []string) {
+	_, _ = fmt.Fprintf(w.to, "error: %s\n", Clean(message))
 	for _, hint := range hints {
-		_, _ = fmt.Fprintf(p.s.Stderr, "hint: %s\n", Clean(hint))
+		_, _ = fmt.Fprintf(w.to, "hint: %s\n", Clean(hint))
 	}
 }
 
-func (p *plain) Handover() Handover { return nil }
+// basic is a system that is all data: it is told of things in plain words on
+// standard error, and hands on nothing but the record.
+type basic struct {
+	words
+	name  string
+	run   Run
+	files Files
+}
+
+// newBasic fills in what the system does not say.
+func newBasic(s Surroundings, name string, run Run, files Files) basic {
+	return basic{words{s.Stderr}, name, Run{
+		Where: cmp.Or(run.Where, s.Hostname, "unknown"),
+		ID:    cmp.Or(run.ID, s.Now.UTC().Format(instant)),
+		Job:   cmp.Or(run.Job, "job"),
+	}, files}
+}
+
+// instant is the form in which a time stands for a run without a number.
+const instant = "20060102T150405Z"
+
+// Name implements System.
+func (b *basic) Name() string { return b.name }
+
+// Run implements System.
+func (b *basic) Run() Run { return b.run }
+
+// Files implements System.
+func (b *basic) Files() Files { return b.files }
+
+// newPlain is a CI, or a shell, that is not known.
+func newPlain(s Surroundings) System {
+	b := newBasic(s, "plain", named(s, Run{Where: s.Hostname, Job: "shell"}), Files{})
+	return &b
+}
+
+// named lets the pipeline name the run where the system does not: it gives
+// JENKINS_TOKEN_WHERE and JENKINS_TOKEN_RUN.
+func named(s Surroundings, run Run) Run {
+	return Run{
+		Where: cmp.Or(s.get("JENKINS_TOKEN_WHERE"), run.Where),
+		ID:    cmp.Or(s.get("JENKINS_TOKEN_RUN"), run.ID),
+		Job:   run.Job,
+	}
+}

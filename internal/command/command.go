@@ -33,8 +33,11 @@ type Program struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	Terminal       bool // standard output is a terminal
+	Merged         bool // standard output goes where standard error goes
 	ReadFile       func(string) ([]byte, error)
+	Exists         func(string) bool // of a file or directory
 	Executable     func() (string, error)
+	Tool           func(name string, args, env []string, stdin []byte) error // see ci.Surroundings
 	Hostname       string
 	Now            func() time.Time
 	Pause          func(context.Context, time.Duration) error
@@ -69,8 +72,12 @@ type job struct {
 	*Program
 	name   string // of the command
 	action bool   // called as the action, on a runner
+	plugin bool   // called as a plugin, without arguments
 	flags  flags
 	system ci.System
+	runner *ci.GitHub // the system, as the action
+	// unclear says that the system is one of several; see certain.
+	unclear error
 	// account are the settings as loaded, nil before.
 	account *settings.Settings
 }
@@ -91,7 +98,10 @@ func (p *Program) job() (*job, error) {
 	j := &job{Program: p, name: name}
 	j.system, _ = ci.Detect(p.surroundings(false), "")
 	if IsAction(name) && ci.OnRunner(p.Lookup) {
+		// Nothing that an earlier step can set makes the action of another system.
 		j.action = true
+		j.system, _ = ci.Detect(p.surroundings(false), "github")
+		j.runner = j.system.(*ci.GitHub)
 		if len(args) > 0 && name != "revoke" {
 			return j, usage("the action takes no arguments, and `args` were given", "remove `args` from the step: settings are inputs")
 		}
@@ -100,7 +110,7 @@ func (p *Program) job() (*job, error) {
 	if !IsAction(name) {
 		if len(args) == 0 && ci.OnPlugin(p.Lookup) {
 			text, _ := p.Lookup("PLUGIN_COMMAND")
-			args = strings.Fields(text)
+			args, j.plugin = strings.Fields(text), true
 		}
 		if len(args) == 0 {
 			return j, usage("no command", "jenkins-token help lists the commands")
@@ -112,16 +122,27 @@ func (p *Program) job() (*job, error) {
 		return j, err
 	}
 	captured := j.flags.text["lease"] == "-" && j.name == "create" || j.flags.set["json"]
-	system, known := ci.Detect(p.surroundings(captured), j.flags.text["ci"])
-	if !known {
-		return j, usage("--ci: not a system known here", "known are "+strings.Join(ci.Names(), ", "))
+	system, err := ci.Detect(p.surroundings(captured), j.flags.text["ci"])
+	if errors.Is(err, ci.ErrUnknown) {
+		return j, usage("--ci: "+err.Error(), "known are "+strings.Join(ci.Names(), ", "))
 	}
-	j.system = system
+	j.system, j.unclear = system, err
 	return j, nil
 }
 
 func (p *Program) surroundings(captured bool) ci.Surroundings {
-	return ci.Surroundings{Lookup: p.Lookup, Stdout: p.Stdout, Stderr: p.Stderr, Hostname: p.Hostname, Now: p.Now(), Captured: captured}
+	return ci.Surroundings{
+		Lookup: p.Lookup, ReadFile: p.ReadFile, Exists: p.Exists, Stdout: p.Stdout, Stderr: p.Stderr,
+		Hostname: p.Hostname, Now: p.Now(), Tool: p.Tool, Captured: captured,
+	}
+}
+
+// certain refuses what depends on the CI where it cannot be told which one it is.
+func (j *job) certain() error {
+	if j.unclear == nil {
+		return nil
+	}
+	return usage(j.unclear.Error(), "--ci NAME says which of them runs this job")
 }
 
 func (j *job) run(ctx context.Context) error {

@@ -27,7 +27,9 @@ func (j *job) hints(err error) []string {
 	if wrong, ok := errors.AsType[*settings.Error](err); ok {
 		return wrong.Hints()
 	}
-	if channel, ok := errors.AsType[*ci.ChannelError](err); ok && channel.Variable != "" {
+	if channel, ok := errors.AsType[*ci.ChannelError](err); ok && channel.Hint != "" {
+		return []string{channel.Hint}
+	} else if ok && channel.Variable != "" {
 		return []string{"the runner makes this file; an image with a USER, or a read-only mount, cannot write it"}
 	}
 	if stranger, ok := errors.AsType[*lease.IdentityError](err); ok {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jenkins-token/jenkins-token/internal/ci"
 	"github.com/jenkins-token/jenkins-token/internal/settings"
 )
 
@@ -25,11 +26,11 @@ type verb struct {
 }
 
 func verbs() []verb {
-	on := option{name: "ci", meta: "SYSTEM", text: "the CI around the program, when it is not detected (github, plain)"}
+	on := option{name: "ci", meta: "SYSTEM", text: "the CI around the program, when it is not detected: " + strings.Join(ci.Names(), ", ")}
 	return []verb{
 		{name: "create", text: "make a token and hand it on", settings: true, options: []option{
 			{name: "lease", meta: "FILE|-", text: "write the record, which holds the token, to a new file or to standard output"},
-			{name: "show", text: "write the record to a terminal all the same", boolean: true}, on,
+			{name: "show", text: "write the record to a terminal or a log all the same", boolean: true}, on,
 		}},
 		{name: "revoke", text: "revoke the token of a record, or one by its uuid", settings: true, options: []option{
 			{name: "lease", meta: "FILE|-", text: "the record; the file is deleted when the token is gone"},

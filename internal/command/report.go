@@ -22,8 +22,8 @@ func (j *job) report(left []lease.Left) {
 		j.system.Say(ci.Warning, text)
 		fmt.Fprintf(&summary, "- %s\n", markdown(text))
 	}
-	if h := j.system.Handover(); h != nil {
-		if err := h.Summary(summary.String()); err != nil {
+	if page, ok := j.system.(summarizer); ok {
+		if err := page.Summary(summary.String()); err != nil {
 			j.system.Say(ci.Notice, err.Error())
 		}
 	}

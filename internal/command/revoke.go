@@ -136,10 +136,12 @@ func (j *job) records() ([]kept, error) {
 			return nil, err
 		}
 		return []kept{k}, nil
-	case j.system.Handover() == nil:
+	case j.unclear != nil:
+		return nil, j.certain()
+	case j.system.Files().Private == "":
 		return nil, usage("nothing says which token to revoke", "--lease FILE|- takes the record that create wrote; --uuid UUID a token of the account")
 	}
-	paths, err := filepath.Glob(filepath.Join(j.system.Handover().TempDir(), "jenkins-token-*.json"))
+	paths, err := filepath.Glob(j.system.Files().Records())
 	if err != nil {
 		return nil, err
 	}
@@ -176,9 +178,8 @@ func cause(err error) error {
 }
 
 func (j *job) recordsOfAction() ([]kept, error) {
-	handover := j.system.Handover()
 	var records []kept
-	if text, ok := handover.Kept(); ok {
+	if text, ok := j.runner.Kept(); ok {
 		r, err := lease.Decode([]byte(text))
 		if err != nil {
 			j.system.Say(ci.Warning, "the state handed to the post step is not a record of this program; it is ignored")
@@ -186,7 +187,7 @@ func (j *job) recordsOfAction() ([]kept, error) {
 			records = append(records, kept{r, func() error { return nil }})
 		}
 	}
-	path := handover.SideFile()
+	path := j.runner.SideFile()
 	if path == "" {
 		return records, nil
 	}

@@ -33,7 +33,7 @@ func (j *job) sweep(ctx context.Context) error {
 	if text := j.choice("dry-run"); err != nil && text != "" {
 		return usage("dry-run: neither true nor false")
 	}
-	if h := j.system.Handover(); filter.Run != "" && h != nil && h.EveryRunIsOne() {
+	if runner, ok := j.system.(*ci.GitHub); filter.Run != "" && ok && runner.EveryRunIsOne() {
 		return usage("run: here every run has the same number", "sweep by where, or without a filter")
 	}
 	s, err := j.load(ctx, settings.ForAccount)

@@ -1,0 +1,88 @@
+package ci
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/jenkins-token/jenkins-token/internal/secret"
+)
+
+// buildkite is Buildkite (buildkite.com/docs, "Environment variables" and
+// "buildkite-agent redactor").
+//
+// A step is a job of its own, maybe on another machine: a record reaches the hooks
+// of the same job (post-command, pre-exit), and its command when that runs on the
+// agent's machine. Nothing but meta-data, which everybody can read, reaches further.
+// Jobs of an agent share the directory for temporary files.
+func buildkite() family {
+	return family{
+		name:   "buildkite",
+		detect: func(s Surroundings) bool { return s.get("BUILDKITE") == "true" },
+		open: func(s Surroundings) System {
+			files := Files{
+				Public: []Public{{s.get("BUILDKITE_BUILD_CHECKOUT_PATH"), "Buildkite makes artifacts of files in the checkout"}},
+				Way:    "without --lease the record goes to the directory for temporary files, where the job's hooks find it; or use exec",
+			}
+			if job := s.get("BUILDKITE_JOB_ID"); job != "" {
+				files.Private = cmp.Or(s.get("TMPDIR"), "/tmp")
+				files.Prefix = fileName(job) + "-"
+			}
+			return &buildKite{newBasic(s, "buildkite", Run{
+				Where: join("/", "buildkite.com", s.get("BUILDKITE_ORGANIZATION_SLUG"), s.get("BUILDKITE_PIPELINE_SLUG")),
+				ID:    join(".", s.get("BUILDKITE_BUILD_NUMBER"), s.get("BUILDKITE_RETRY_COUNT")),
+				Job:   s.first("BUILDKITE_STEP_KEY", "BUILDKITE_LABEL"),
+			}, files), s}
+		},
+	}
+}
+
+type buildKite struct {
+	basic
+	s Surroundings
+}
+
+// Mask gives the texts to the agent's redactor, on its standard input: arguments
+// can be seen by every process. The agent is asked through its job API and told
+// nothing of our environment but what it needs for that.
+func (b *buildKite) Mask(texts ...secret.String) error {
+	hidden := map[string]string{}
+	for i, text := range texts {
+		hidden[strconv.Itoa(i)] = text.Reveal()
+	}
+	stdin, err := json.Marshal(hidden)
+	if err != nil {
+		return &ChannelError{Channel: "mask", Err: err}
+	}
+	var env []string
+	for _, name := range []string{
+		"PATH", "HOME", "BUILDKITE_AGENT_ACCESS_TOKEN", "BUILDKITE_AGENT_ENDPOINT", "BUILDKITE_AGENT_JOB_API_SOCKET", "BUILDKITE_AGENT_JOB_API_TOKEN",
+	} {
+		if text, ok := b.s.Lookup(name); ok {
+			env = append(env, name+"="+text)
+		}
+	}
+	err = ErrNoTool
+	if b.s.Tool != nil {
+		err = b.s.Tool("buildkite-agent", []string{"redactor", "add", "--format", "json"}, env, stdin)
+	}
+	switch {
+	case errors.Is(err, ErrNoTool):
+		b.Say(Warning, "there is no buildkite-agent here, so the log does not hide the token: keep commands from printing it, or use exec, which hides it in their output")
+	case err != nil:
+		return &ChannelError{Channel: "mask", Hint: "buildkite-agent redactor add needs an agent with a job API, which a container does not reach by itself; exec hides the token without it", Err: err}
+	}
+	return nil
+}
+
+// fileName keeps of text what may stand in the name of a file.
+func fileName(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-' {
+			return r
+		}
+		return '_'
+	}, text)
+}

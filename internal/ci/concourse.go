@@ -1,0 +1,24 @@
+package ci
+
+import "cmp"
+
+// concourse is Concourse (concourse-ci.org/docs, "Implementing a resource type",
+// Metadata). Only resources are told of the build: a task is no different from
+// plain, and a pipeline names the run by JENKINS_TOKEN_RUN.
+//
+// Files that a task declares as outputs reach later steps; which these are cannot
+// be seen from inside.
+func concourse() family {
+	return family{
+		name:   "concourse",
+		detect: func(s Surroundings) bool { return s.get("ATC_EXTERNAL_URL") != "" && s.get("BUILD_ID") != "" },
+		open: func(s Surroundings) System {
+			b := newBasic(s, "concourse", named(s, Run{
+				Where: join("/", cmp.Or(s.host("ATC_EXTERNAL_URL"), "concourse"), s.get("BUILD_TEAM_NAME"), s.get("BUILD_PIPELINE_NAME")),
+				ID:    s.get("BUILD_ID"),
+				Job:   s.get("BUILD_JOB_NAME"),
+			}), Files{})
+			return &b
+		},
+	}
+}

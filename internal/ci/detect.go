@@ -1,0 +1,102 @@
+package ci
+
+import (
+	"errors"
+	"slices"
+	"strings"
+)
+
+// family is what is known of one kind of system.
+type family struct {
+	name   string
+	detect func(Surroundings) bool
+	open   func(Surroundings) System
+	// host is set for a system that is documented to run the runners of others,
+	// whose jobs then carry the variables of both.
+	host bool
+}
+
+// families are all that are known, but for plain.
+func families() []family {
+	return []family{
+		github(), gitlab(), azure(), buildkite(), circleci(), bitbucket(), woodpecker(), drone(), teamcity(),
+		jenkins(), tekton(), argo(), concourse(), codebuild(), cloudbuild(),
+	}
+}
+
+// Names are the systems that [Detect] takes as an override, in order.
+func Names() []string {
+	names := []string{"plain"}
+	for _, f := range families() {
+		names = append(names, f.name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// ErrUnknown is the error for an override that is not one of [Names].
+var ErrUnknown = errors.New("not a system known here")
+
+// AmbiguousError says that the variables of several systems are set.
+type AmbiguousError struct{ Names []string }
+
+// Error implements error.
+func (e *AmbiguousError) Error() string {
+	return "the environment is that of several systems: " + strings.Join(e.Names, ", ")
+}
+
+// Detect returns the system around the program, or the one that override names.
+//
+// What one system takes for a command to hide a token, another prints. So a
+// variable that says GitHub in a job of GitLab must not decide: where several
+// systems are found the error is an [*AmbiguousError] and the system plain. Only
+// a system that is known to run the runners of others gives way to them.
+func Detect(s Surroundings, override string) (System, error) {
+	var found []family
+	for _, f := range families() {
+		switch {
+		case override == f.name:
+			return f.open(s), nil
+		case override == "" && f.detect(s):
+			found = append(found, f)
+		}
+	}
+	if override != "" && override != "plain" {
+		return nil, ErrUnknown
+	}
+	if len(found) > 1 {
+		found = slices.DeleteFunc(found, func(f family) bool { return f.host })
+	}
+	switch len(found) {
+	case 0:
+		return newPlain(s), nil
+	case 1:
+		return found[0].open(s), nil
+	}
+	var names []string
+	for _, f := range found {
+		names = append(names, f.name)
+	}
+	return newPlain(s), &AmbiguousError{names}
+}
+
+// OnRunner reports whether the program runs on a GitHub-like runner.
+func OnRunner(lookup func(string) (string, bool)) bool {
+	text, _ := lookup("GITHUB_ACTIONS")
+	return text == "true"
+}
+
+// OnPlugin reports whether the program runs as a plugin of Drone or Woodpecker,
+// which pass settings as PLUGIN_ variables.
+func OnPlugin(lookup func(string) (string, bool)) bool {
+	s := Surroundings{Lookup: lookup}
+	return onDrone(s) || onWoodpecker(s)
+}
+
+// InJenkins reports whether JENKINS_URL is that of the controller that runs the
+// build. JENKINS_HOME is enough for it: whoever mistakes a machine for a build asks
+// for a clearer setting, and sends nothing to the wrong controller.
+func InJenkins(lookup func(string) (string, bool)) bool {
+	s := Surroundings{Lookup: lookup}
+	return s.get("JENKINS_HOME") != "" || onJenkins(s)
+}

@@ -1,0 +1,66 @@
+package ci
+
+import (
+	"path/filepath"
+	"strings"
+)
+
+// Files says where the record of a token may lie on a system.
+type Files struct {
+	// Private is a directory of the job's own that is neither archived nor shown,
+	// and that later steps of the job see. It need not be there yet. Empty where
+	// the system has none, or none that can be told from others.
+	Private string
+	// Prefix tells the records of this job from those of others, where jobs share
+	// the directory.
+	Prefix string
+	// Public are the files and directories that the system publishes, or archives
+	// when a pipeline says so.
+	Public []Public
+	// Way says where a record belongs instead.
+	Way string
+}
+
+// Public is a file or a directory that others than the job can read.
+type Public struct {
+	Path string // empty where the system does not say
+	What string // what the system does with it
+}
+
+// Record is the name of a new record in the private directory.
+func (f Files) Record(nonce string) string {
+	return filepath.Join(f.Private, "jenkins-token-"+f.Prefix+nonce+".json")
+}
+
+// Records is the pattern of such names.
+func (f Files) Records() string { return f.Record("*") }
+
+// Refused returns what would publish a file at path, if something would. Links in
+// either path are followed: what counts is where the file ends up.
+func (f Files) Refused(path string) (Public, bool) {
+	path = filepath.Join(real(filepath.Dir(path)), filepath.Base(path))
+	for _, public := range f.Public {
+		if public.Path == "" {
+			continue
+		}
+		dir := real(public.Path)
+		if path == dir || strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/") {
+			return public, true
+		}
+	}
+	return Public{}, false
+}
+
+// real is the absolute path without links, as far as it exists.
+func real(path string) string {
+	if absolute, err := filepath.Abs(path); err == nil {
+		path = absolute
+	}
+	if direct, err := filepath.EvalSymlinks(path); err == nil {
+		return direct
+	}
+	if dir := filepath.Dir(path); dir != path {
+		return filepath.Join(real(dir), filepath.Base(path))
+	}
+	return path
+}

@@ -1,0 +1,71 @@
+package ci
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"unicode/utf16"
+)
+
+// teamcity is TeamCity (jetbrains.com/help/teamcity, "List of Predefined Build
+// Parameters" and "Service Messages").
+//
+// A parameter that a service message sets is hidden only when the configuration
+// declares it as a password, which cannot be seen from a build: nothing is handed
+// on that way.
+func teamcity() family {
+	return family{
+		name:   "teamcity",
+		detect: func(s Surroundings) bool { return s.get("TEAMCITY_VERSION") != "" },
+		open: func(s Surroundings) System {
+			b := newBasic(s, "teamcity", Run{
+				Where: join("/", cmp.Or(s.host("BUILD_URL"), "teamcity"), s.get("TEAMCITY_PROJECT_NAME"), s.get("TEAMCITY_BUILDCONF_NAME")),
+				ID:    s.get("BUILD_NUMBER"),
+				Job:   s.get("TEAMCITY_BUILDCONF_NAME"),
+			}, Files{})
+			b.words = words{s.out()}
+			return &teamCity{b}
+		},
+	}
+}
+
+// teamCity speaks TeamCity's service messages.
+type teamCity struct{ basic }
+
+// Say implements System.
+func (t *teamCity) Say(level Level, text string) {
+	if level == Warning {
+		t.message("WARNING", text)
+		return
+	}
+	t.basic.Say(level, text)
+}
+
+// Fail implements System. A message of status ERROR fails a build only when its
+// configuration says so; the exit code does in any case.
+func (t *teamCity) Fail(message string, hints []string) {
+	t.message("ERROR", message)
+	for _, hint := range hints {
+		t.basic.Say(Progress, "hint: "+hint)
+	}
+}
+
+func (t *teamCity) message(status, text string) {
+	_, _ = fmt.Fprintf(t.to, "##teamcity[message text='%s' status='%s']\n", teamCityEscape(Clean(text)), status)
+}
+
+// teamCityEscape writes text as a value of a service message.
+func teamCityEscape(text string) string {
+	text = strings.NewReplacer("|", "||", "'", "|'", "\n", "|n", "\r", "|r", "[", "|[", "]", "|]").Replace(text)
+	var b strings.Builder
+	for _, r := range text {
+		if r < 0x80 {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&b, "|0x%04X", unit)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,33 @@
+package ci
+
+import "strings"
+
+// tekton is Tekton Pipelines (tekton.dev/docs/pipelines, "Container contract" and
+// "Tasks"). It sets no variables: what tells it is a directory that it mounts into
+// every step. The host's name is that of the TaskRun's pod; a pipeline names the
+// run better by JENKINS_TOKEN_RUN=$(context.pipelineRun.name).
+//
+// Everything below /tekton is Tekton's: results of tasks and of steps, and
+// artifacts, become plain text in the status of the TaskRun.
+func tekton() family {
+	return family{
+		name:   "tekton",
+		detect: func(s Surroundings) bool { return s.exists("/tekton/results") },
+		open: func(s Surroundings) System {
+			b := newBasic(s, "tekton", named(s, Run{
+				Where: join("/", "tekton", namespace(s)),
+				ID:    strings.TrimSuffix(s.Hostname, "-pod"),
+				Job:   "task",
+			}), Files{
+				Public: []Public{{"/tekton", "results of Tekton are plain text in the status of the TaskRun"}},
+				Way:    "use exec; or --lease with a file of an emptyDir volume, which the steps of a task share",
+			})
+			return &b
+		},
+	}
+}
+
+// namespace is the one of the pod, where its service account is mounted.
+func namespace(s Surroundings) string {
+	return s.read("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+}

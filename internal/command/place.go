@@ -1,0 +1,153 @@
+package command
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/jenkins-token/jenkins-token/internal/ci"
+	"github.com/jenkins-token/jenkins-token/internal/lease"
+	"github.com/jenkins-token/jenkins-token/internal/secret"
+)
+
+// What some systems can do for a token; see ci.System.
+type (
+	masker  interface{ Mask(...secret.String) error }
+	outputs interface {
+		Open() error // checks that outputs can be written, and writes nothing
+		Output(name, value string) error
+	}
+	summarizer interface{ Summary(markdown string) error }
+)
+
+// place is where the record goes. It implements lease.Keeper.
+type place struct {
+	job     *job
+	side    *lease.Side
+	file    *lease.File
+	private bool // the file is in the CI's private directory, under a name of its own
+	stdout  bool
+	kept    bool // a record was kept
+}
+
+// place opens what the record goes to. Nothing has been sent yet, and nothing is
+// written.
+func (j *job) place() (*place, error) {
+	p := &place{job: j}
+	if step, ok := j.system.(outputs); ok {
+		if err := step.Open(); err != nil {
+			return nil, err
+		}
+	}
+	if j.action {
+		if path := j.runner.SideFile(); path != "" {
+			p.side = lease.OpenSide(path)
+		}
+		return p, nil
+	}
+	path := j.flags.text["lease"]
+	if path == "-" {
+		p.stdout = true
+		return p, j.readable()
+	}
+	files := j.system.Files()
+	if path == "" {
+		var err error
+		if path, err = j.privateFile(files); err != nil {
+			return nil, err
+		}
+		p.private = true
+	} else if public, refused := files.Refused(path); refused {
+		return nil, usage("--lease: others could read the token there: "+public.What, files.Way)
+	}
+	var err error
+	if p.file, err = lease.CreateFile(path); err != nil {
+		if os.IsExist(err) {
+			return nil, usage("--lease: the file exists", "it may hold the record of another token: revoke --lease FILE ends that one")
+		}
+		return nil, &ci.ChannelError{Channel: "record's file", Err: err}
+	}
+	return p, nil
+}
+
+// readable refuses to write the record where only a log would take it: to a
+// terminal; to where standard error goes too, for whoever captures one of them
+// parts them; and from a plugin, which runs without a shell around it. A runner
+// that reads the two streams apart cannot be told from a command that captures
+// standard output.
+func (j *job) readable() error {
+	switch {
+	case j.plugin:
+		return usage("--lease -: the standard output of a plugin is the log, and the record holds the token", "--lease FILE writes it to a file of the workspace, which the steps share")
+	case j.flags.set["show"]:
+		return nil
+	case j.Terminal:
+		return usage("the record holds the token, and standard output is a terminal", "add --show to see it, or write it to a file: --lease FILE")
+	case j.Merged:
+		return usage("the record holds the token, and standard output goes where standard error goes: into a log", "capture it, with $(...), a pipe or a redirection of standard output alone; or write it to a file: --lease FILE")
+	}
+	return nil
+}
+
+// privateFile names a new file in the directory that the CI keeps for the job.
+func (j *job) privateFile(files ci.Files) (string, error) {
+	if files.Private == "" {
+		hints := []string{"--lease FILE writes it to a file for a later revoke --lease FILE; --lease - to standard output"}
+		if files.Way != "" {
+			hints = append(hints, files.Way)
+		}
+		return "", usage("no place for the record, without which nothing can revoke the token", hints...)
+	}
+	nonce, err := lease.NewNonce(j.Random)
+	if err != nil {
+		return "", err
+	}
+	if err := os.Mkdir(files.Private, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return "", &ci.ChannelError{Channel: "record's file", Err: err}
+	}
+	return filepath.Clean(files.Record(nonce)), nil
+}
+
+// Keep implements lease.Keeper. On standard output the record is written at the
+// end only: whoever reads it wants one object.
+func (p *place) Keep(r lease.Record) error {
+	p.kept = true
+	if p.job.action {
+		if err := p.job.runner.Keep(r.Encode()); err != nil {
+			return err
+		}
+	}
+	if p.side != nil {
+		if err := p.side.Keep(r); err != nil {
+			return &ci.ChannelError{Channel: "side file", Variable: "GITHUB_STATE", Err: err}
+		}
+	}
+	if p.file != nil {
+		if err := p.file.Keep(r); err != nil {
+			return &ci.ChannelError{Channel: "record's file", Err: err}
+		}
+	}
+	return nil
+}
+
+// Mask implements lease.Keeper.
+func (p *place) Mask(texts []secret.String) error {
+	if log, ok := p.job.system.(masker); ok {
+		return log.Mask(texts...)
+	}
+	return nil
+}
+
+// Drop implements lease.Keeper. What cannot be dropped costs the post step a
+// search that finds nothing.
+func (p *place) Drop() {
+	if p.job.action && p.kept {
+		_ = p.job.runner.Keep(nil)
+	}
+	if p.side != nil && p.kept {
+		_ = p.side.Drop()
+	}
+	if p.file != nil {
+		_ = p.file.Remove()
+	}
+}
