@@ -86,6 +86,7 @@ type stage struct {
 	inputs []string
 	state  string // what the runner hands to the post step
 	steps  int
+	ci     []string // variables of a runner that is not GitHub-like
 	hide   []string // old, new pairs of strings that change from run to run
 }
 
@@ -168,11 +169,44 @@ func (t scriptTB) Cleanup(f func())             { t.ts.Defer(f) }
 func (t scriptTB) Errorf(f string, args ...any) { t.ts.Logf("FAIL: "+f, args...) }
 func (t scriptTB) Fatalf(f string, args ...any) { t.ts.Fatalf(f, args...) }
 
-// runner says what runs the steps: github, act, gitea, forgejo or none.
+// runners are the variables of runners that are not GitHub-like; $WORK is the
+// story's directory.
+func runners() map[string][]string {
+	return map[string][]string{
+		"none": nil,
+		"gitlab": {
+			"GITLAB_CI=true", "CI=true", "CI_SERVER_FQDN=gitlab.example", "CI_PROJECT_PATH=acme/web", "CI_PIPELINE_ID=4711", "CI_JOB_ID=90210",
+			"CI_JOB_NAME=deploy", "CI_PROJECT_DIR=$WORK/web", "RUNNER_TEMP_PROJECT_DIR=$WORK/web.tmp",
+		},
+		"azure": {
+			"TF_BUILD=True", "SYSTEM_COLLECTIONURI=https://dev.azure.com/fabrikam/", "SYSTEM_TEAMPROJECT=web", "BUILD_BUILDID=812",
+			"SYSTEM_JOBATTEMPT=1", "SYSTEM_JOBNAME=deploy", "AGENT_TEMPDIRECTORY=$WORK/_temp", "PIPELINE_WORKSPACE=$WORK/1",
+		},
+		"buildkite": {
+			"BUILDKITE=true", "BUILDKITE_ORGANIZATION_SLUG=acme", "BUILDKITE_PIPELINE_SLUG=web", "BUILDKITE_BUILD_NUMBER=1514", "BUILDKITE_RETRY_COUNT=0",
+			"BUILDKITE_STEP_KEY=deploy", "BUILDKITE_JOB_ID=e44f9784", "BUILDKITE_BUILD_CHECKOUT_PATH=$WORK/checkout", "TMPDIR=$WORK/tmp",
+			"BUILDKITE_AGENT_JOB_API_SOCKET=$WORK/redactor",
+		},
+		"drone": {
+			"DRONE=true", "CI=true", "DRONE_SYSTEM_HOST=drone.example", "DRONE_REPO=acme/web", "DRONE_BUILD_NUMBER=9", "DRONE_STAGE_NAME=release",
+			"DRONE_STEP_NAME=deploy", "DRONE_OUTPUT=$WORK/output.env",
+		},
+		"teamcity": {
+			"TEAMCITY_VERSION=2025.07", "TEAMCITY_PROJECT_NAME=Web", "TEAMCITY_BUILDCONF_NAME=Deploy", "BUILD_NUMBER=41", "BUILD_URL=https://teamcity.example/build/1234",
+		},
+		"codebuild": {"CODEBUILD_BUILD_ID=web:b1e6661e", "AWS_REGION=eu-central-1", "CODEBUILD_SRC_DIR=$WORK/src"},
+	}
+}
+
+// runner says what runs the steps: github, act, gitea, forgejo or one of runners.
 func runner(ts *testscript.TestScript, _ bool, args []string) {
 	s := on(ts)
 	s.runner = args[0]
-	if s.runner == "none" {
+	if variables, ok := runners()[s.runner]; ok {
+		s.ci = nil
+		for _, v := range variables {
+			s.ci = append(s.ci, strings.ReplaceAll(v, "$WORK", ts.MkAbs(".")))
+		}
 		return
 	}
 	for _, v := range []string{
@@ -239,7 +273,7 @@ func step(ts *testscript.TestScript, _ bool, args []string) {
 	cmd := exec.CommandContext(context.Background(), program, args[1:]...)
 	cmd.Args[0] = args[0]
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = slices.Concat(storyEnv(ts), s.inputs, []string{"STORY_SEED=" + strconv.Itoa(s.steps)})
+	cmd.Env = slices.Concat(storyEnv(ts), s.ci, s.inputs, []string{"STORY_SEED=" + strconv.Itoa(s.steps)})
 	if s.state != "" && s.runner == "github" && args[0] != "create" {
 		cmd.Env = append(cmd.Env, "STATE_LEASE="+s.state)
 	}
@@ -289,7 +323,7 @@ func storyEnv(ts *testscript.TestScript) []string {
 		"GITHUB_EVENT_NAME", "GITHUB_EVENT_PATH", "GITHUB_ACTOR", "GITHUB_OUTPUT", "GITHUB_STATE", "GITHUB_STEP_SUMMARY", "RUNNER_TEMP",
 		"ACT", "GITEA_ACTIONS", "FORGEJO_ACTIONS", "CI", "DRONE", "BUILD_TAG", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
 		"JENKINS_URL", "JENKINS_USERNAME", "JENKINS_USER_ID", "JENKINS_PASSWORD", "JENKINS_PASSWORD_FILE", "JENKINS_API_TOKEN",
-		"JENKINS_TOKEN_URL", "JENKINS_TOKEN_TTL", "JENKINS_TOKEN_TIMEOUT", "JENKINS_TOKEN_ALLOW_HTTP", "JENKINS_TOKEN_CA_CERTIFICATE", "JENKINS_TOKEN_HEADERS",
+		"JENKINS_TOKEN_URL", "JENKINS_TOKEN_TTL", "JENKINS_TOKEN_TIMEOUT", "JENKINS_TOKEN_ALLOW_HTTP", "JENKINS_TOKEN_CA_CERTIFICATE", "JENKINS_TOKEN_HEADERS", "JENKINS_TOKEN_RUN",
 		"JENKINS_TOKEN_BEARER_TOKEN", "INPUT_URL", "INPUT_ALLOW_HTTP", "INPUT_CA_CERTIFICATE", "INPUT_API_TOKEN", "STATE_LEASE",
 		"PLUGIN_COMMAND", "PLUGIN_URL", "PLUGIN_USERNAME", "PLUGIN_PASSWORD", "PLUGIN_LEASE",
 	} {

@@ -17,7 +17,7 @@ func concourse() family {
 				Where: join("/", cmp.Or(s.host("ATC_EXTERNAL_URL"), "concourse"), s.get("BUILD_TEAM_NAME"), s.get("BUILD_PIPELINE_NAME")),
 				ID:    s.get("BUILD_ID"),
 				Job:   s.get("BUILD_JOB_NAME"),
-			}), Files{})
+			}), Files{Way: "use exec: a task is one command, and later steps see what it writes to its outputs"})
 			return &b
 		},
 	}

@@ -22,7 +22,7 @@ func teamcity() family {
 				Where: join("/", cmp.Or(s.host("BUILD_URL"), "teamcity"), s.get("TEAMCITY_PROJECT_NAME"), s.get("TEAMCITY_BUILDCONF_NAME")),
 				ID:    s.get("BUILD_NUMBER"),
 				Job:   s.get("TEAMCITY_BUILDCONF_NAME"),
-			}, Files{})
+			}, Files{Way: "use exec; or --lease with a file outside of the checkout, below %system.teamcity.build.tempDir%"})
 			b.words = words{s.out()}
 			return &teamCity{b}
 		},

@@ -14,7 +14,7 @@ func woodpecker() family {
 				Where: join("/", s.get("CI_SYSTEM_HOST"), s.get("CI_REPO")),
 				ID:    join(".", s.get("CI_PIPELINE_NUMBER"), s.get("CI_PIPELINE_RERUNS")),
 				Job:   join("/", s.get("CI_WORKFLOW_NAME"), s.get("CI_STEP_NAME")),
-			}, Files{})
+			}, Files{Way: "use exec; or --lease with a file of the workspace, which the steps of a workflow share"})
 			return &b
 		},
 	}

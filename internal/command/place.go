@@ -65,7 +65,11 @@ func (j *job) place() (*place, error) {
 		if os.IsExist(err) {
 			return nil, usage("--lease: the file exists", "it may hold the record of another token: revoke --lease FILE ends that one")
 		}
-		return nil, &ci.ChannelError{Channel: "record's file", Err: err}
+		failed := &ci.ChannelError{Channel: "record's file", Err: err}
+		if p.private {
+			failed.Hint = "--lease FILE writes it elsewhere, for a later revoke --lease FILE"
+		}
+		return nil, failed
 	}
 	return p, nil
 }

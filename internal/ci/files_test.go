@@ -1,0 +1,131 @@
+package ci_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jenkins-token/jenkins-token/internal/ci"
+)
+
+// TestRefusedFiles says of paths on each system whether a record may lie there.
+func TestRefusedFiles(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name, system, path string
+		refused            bool
+	}{
+		{"a dotenv report", "gitlab", "/builds/acme/web/token.env", true},
+		{"GitLab's checkout itself", "gitlab", "/builds/acme/web", true},
+		{"a path back into the checkout", "gitlab", "/builds/acme/web.tmp/../web/a/b.json", true},
+		{"GitLab's directory for temporary files", "gitlab", "/builds/acme/web.tmp/lease.json", false},
+		{"a directory of a similar name", "gitlab", "/builds/acme/website/lease.json", false},
+		{"staged artifacts of Azure", "azure", "/agent/_work/1/a/lease.json", true},
+		{"Azure's directory for temporary files", "azure", "/agent/_work/_temp/lease.json", false},
+		{"Buildkite's checkout", "buildkite", "/var/lib/buildkite-agent/builds/one/acme/web/lease.json", true},
+		{"Buildkite elsewhere", "buildkite", "/tmp/lease.json", false},
+		{"CircleCI's working directory", "circleci", "/home/circleci/project/lease.json", true},
+		{"CircleCI's environment of later steps", "circleci", "/tmp/.bash_env-33", true},
+		{"CircleCI elsewhere", "circleci", "/tmp/lease.json", false},
+		{"Bitbucket's output variables", "bitbucket", "/opt/atlassian/pipelines/agent/variables", true},
+		{"Bitbucket's clone", "bitbucket", "/opt/atlassian/pipelines/agent/build/lease.json", true},
+		{"Bitbucket elsewhere", "bitbucket", "/tmp/lease.json", false},
+		{"Woodpecker's workspace, all that steps share", "woodpecker", "/woodpecker/src/acme/web/lease.json", false},
+		{"Drone's output variables", "drone", "/tmp/engine/output.env", true},
+		{"Drone's workspace", "drone", "/drone/src/lease.json", false},
+		{"the workspace of Jenkins", "jenkins", "/agent/workspace/web/lease.json", true},
+		{"beside the workspace of Jenkins", "jenkins", "/agent/workspace/web@tmp/lease.json", false},
+		{"a result of Tekton", "tekton", "/tekton/results/token", true},
+		{"a result of a step of Tekton", "tekton", "/tekton/steps/step-create/results/token", true},
+		{"a volume of Tekton", "tekton", "/lease/lease.json", false},
+		{"an output parameter of Argo", "argo", "/tmp/uuid", true},
+		{"inside an output artifact of Argo", "argo", "/tmp/report/lease.json", true},
+		{"Argo elsewhere", "argo", "/tmp/lease.json", false},
+		{"CodeBuild's sources", "codebuild", "/codebuild/output/src1/src/web/lease.json", true},
+		{"CodeBuild elsewhere", "codebuild", "/tmp/lease.json", false},
+		{"an output of Cloud Build", "cloudbuild", "/builder/outputs/output", true},
+		{"the workspace of Cloud Build, all that steps share", "cloudbuild", "/workspace/lease.json", false},
+		{"anywhere on a machine that is not known", "plain", "/tmp/lease.json", false},
+		{"the workspace on GitHub", "github", "/home/runner/work/web/web/lease.json", false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			var s stage
+			files := s.system(t, row.system, environments()[row.system]).Files()
+			public, refused := files.Refused(row.path)
+			if refused != row.refused {
+				t.Errorf("refused %v: %s", refused, public.What)
+			}
+			if refused && (public.What == "" || files.Way == "") {
+				t.Errorf("no reason %q or no way %q", public.What, files.Way)
+			}
+		})
+	}
+}
+
+func TestRefusedThroughLinks(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	checkout, link := filepath.Join(dir, "checkout"), filepath.Join(dir, "link")
+	if err := os.Mkdir(checkout, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(checkout, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct{ name, public, path string }{
+		{"a link into the checkout", checkout, filepath.Join(link, "lease.json")},
+		{"the checkout is a link", link, filepath.Join(checkout, "lease.json")},
+		{"below a directory that is not there yet", link, filepath.Join(link, "a", "b", "lease.json")},
+		{"all is the checkout", "/", filepath.Join(dir, "lease.json")},
+	} {
+		if _, refused := (ci.Files{Public: []ci.Public{{Path: row.public}}}).Refused(row.path); !refused {
+			t.Errorf("%s: not refused", row.name)
+		}
+	}
+}
+
+// TestPrivatePlaces: no record is put where one would be refused, and jobs that
+// share a directory tell their records apart.
+func TestPrivatePlaces(t *testing.T) {
+	t.Parallel()
+	for _, name := range ci.Names() {
+		var s stage
+		files := s.system(t, name, environments()[name]).Files()
+		if files.Private == "" {
+			continue
+		}
+		if public, refused := files.Refused(files.Record("x")); refused {
+			t.Errorf("%s: %s", name, public.What)
+		}
+		if match, err := filepath.Match(files.Records(), files.Record("7f3k9q2m")); err != nil || !match {
+			t.Errorf("%s: %s does not find its records: %v", name, files.Records(), err)
+		}
+	}
+	var s stage
+	env := texts{"BUILDKITE_JOB_ID": "one*/..", "TMPDIR": "/scratch"}
+	if got, want := s.system(t, "buildkite", env).Files().Record("x"), "/scratch/jenkins-token-one____-x.json"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if files := s.system(t, "buildkite", texts{"TMPDIR": "/scratch"}).Files(); files.Private != "" {
+		t.Errorf("records of all jobs would lie in %s", files.Private)
+	}
+	if got := s.system(t, "gitlab", texts{"CI_PROJECT_DIR": "/builds/web"}).Files().Private; got != "/builds/web.tmp" {
+		t.Errorf("an old runner of GitLab: %s", got)
+	}
+	harness := s.system(t, "drone", texts{"HARNESS_BUILD_ID": "3", "HARNESS_PIPELINE_ID": "release", "HARNESS_ACCOUNT_ID": "a", "HARNESS_ORG_ID": "o", "HARNESS_PROJECT_ID": "p", "HARNESS_STAGE_ID": "s"})
+	if got, want := harness.Run(), (ci.Run{Where: "harness/a/o/p/release", ID: "3", Job: "s"}); got != want {
+		t.Errorf("Harness: got %+v, want %+v", got, want)
+	}
+	for what, env := range map[string]texts{
+		"no JSON": {"file:/var/run/argo/template": "{"}, "nothing": {}, "offloaded": {"ARGO_TEMPLATE": "offloaded"},
+	} {
+		if got := s.system(t, "argo", env).Files().Public; len(got) != 1 {
+			t.Errorf("an Argo template that is %s: %v", what, got)
+		}
+	}
+	if _, refused := s.system(t, "argo", texts{"ARGO_TEMPLATE": strings.TrimSpace(environments()["argo"]["file:/var/run/argo/template"])}).Files().Refused("/tmp/uuid"); !refused {
+		t.Error("an Argo template in the environment is not read")
+	}
+}
