@@ -198,7 +198,8 @@ func runners() map[string][]string {
 	}
 }
 
-// runner says what runs the steps: github, act, gitea, forgejo or one of runners.
+// runner says what runs the steps: github, act, gitea, forgejo or one of runners,
+// whose variables stay when a GitHub-like one follows.
 func runner(ts *testscript.TestScript, _ bool, args []string) {
 	s := on(ts)
 	s.runner = args[0]
