@@ -71,6 +71,8 @@ type Error struct {
 	Target     string  // of KindRedirect: host of another origin the controller points to
 	Sent       bool    // whether the request may have reached the controller
 	Err        error   // cause in the connection, not part of the text
+
+	moved string // of KindRedirect: see [Moved]
 }
 
 // Error names what was tried, on which host, and what came back.

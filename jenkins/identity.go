@@ -17,8 +17,16 @@ type Identity struct {
 // even Overall/Read, and no crumb (WhoAmI is an UnprotectedRootAction since
 // 1.465).
 func (c *Client) WhoAmI(ctx context.Context) (Identity, error) {
+	return c.identity(ctx, whoAmI(false))
+}
+
+func whoAmI(bare bool) request {
+	return request{op: OpWhoAmI, method: http.MethodGet, path: "/whoAmI/api/json", bare: bare}
+}
+
+func (c *Client) identity(ctx context.Context, r request) (Identity, error) {
 	var who Identity
-	err := c.send(ctx, request{op: OpWhoAmI, method: http.MethodGet, path: "/whoAmI/api/json"}, nil, func(answer *http.Response) error {
+	err := c.send(ctx, r, nil, func(answer *http.Response) error {
 		body, err := readAll(answer)
 		if err != nil {
 			return err

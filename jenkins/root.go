@@ -19,6 +19,7 @@ const (
 	RootQuery
 	RootPath
 	RootPlainHTTP
+	RootZone
 )
 
 // RootError is an address that [ParseRoot] did not take. It holds no part of
@@ -41,6 +42,7 @@ func (e *RootError) Error() string {
 		RootQuery:     "holds a query or a fragment",
 		RootPath:      "holds a path that is no context path",
 		RootPlainHTTP: "is plain http to a host that is not loopback",
+		RootZone:      "holds an IPv6 address with a zone, which means something on this machine alone",
 	}[e.Problem]
 	if e.Suggestion != "" {
 		text += ": write " + e.Suggestion
@@ -70,6 +72,9 @@ func ParseRoot(raw string, allowHTTP bool) (*url.URL, error) {
 	switch {
 	case u.Hostname() == "" || u.Opaque != "":
 		return nil, &RootError{Problem: RootHost, Suggestion: "https://HOST/CONTEXT-PATH"}
+	case strings.Contains(u.Hostname(), "%"):
+		// A zone names an interface of this machine, and no certificate holds one.
+		return nil, &RootError{Problem: RootZone}
 	case u.User != nil:
 		return nil, &RootError{RootUserInfo, bare(u)}
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(raw, "#"):

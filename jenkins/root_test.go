@@ -64,6 +64,8 @@ func TestParseRootRefuses(t *testing.T) {
 		{"no host", "https:///jenkins", jenkins.RootHost, "https://HOST/CONTEXT-PATH"},
 		{"port only", "https://:8443", jenkins.RootHost, "https://HOST/CONTEXT-PATH"},
 		{"opaque", "https:ci.example.com", jenkins.RootHost, "https://HOST/CONTEXT-PATH"},
+		{"IPv6 with a zone", "https://[fe80::1%25eth0]:8443/j", jenkins.RootZone, ""},
+		{"IPv6 loopback with a zone", "http://[::1%25lo]:8080", jenkins.RootZone, ""},
 		{"user", "https://alice@ci.example.com/j/", jenkins.RootUserInfo, "https://ci.example.com/j"},
 		{"user and password", "https://alice:Pa55-of-alice@ci.example.com", jenkins.RootUserInfo, "https://ci.example.com"},
 		{"query", "https://ci.example.com/j/?token=query-text", jenkins.RootQuery, "https://ci.example.com/j"},
