@@ -67,6 +67,9 @@ type Settings struct {
 	Legacy            string
 	// Notices are remarks for the user about what was given.
 	Notices []string
+	// From says by setting what gave it: a flag, an input or a variable. Settings
+	// that have their default, or none, are not in it.
+	From map[string]string
 }
 
 // raw is what go-envconfig fills: plain strings, because the checks are ours and
@@ -104,6 +107,7 @@ func Load(ctx context.Context, source Source, need Need) (*Settings, error) {
 		find.problem("settings", "cannot be read")
 	}
 	s := find.check(given)
+	s.From = find.from
 	if len(find.problems) > 0 {
 		withheld := source.Fork && slices.ContainsFunc(find.problems, func(p Problem) bool { return p.Setting == "credential" })
 		return nil, &Error{Problems: find.problems, Withheld: withheld}

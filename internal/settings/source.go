@@ -49,10 +49,11 @@ type finder struct {
 	table    []Setting
 	inputs   bool // url or a credential is an input
 	problems []Problem
+	from     map[string]string // by setting, what gave it
 }
 
 func newFinder(source Source, need Need) *finder {
-	f := &finder{Source: source, need: need, table: All()}
+	f := &finder{Source: source, need: need, table: All(), from: map[string]string{}}
 	f.inputs = source.Action && need == ForPost
 	for _, s := range f.table {
 		if s.Name == "url" || s.credential {
@@ -60,7 +61,7 @@ func newFinder(source Source, need Need) *finder {
 			f.inputs = f.inputs || given
 		}
 	}
-	f.problems = nil // Lookup meets them again
+	f.problems, f.from = nil, map[string]string{} // Lookup meets them again
 	return f
 }
 
@@ -73,6 +74,7 @@ func (f *finder) Lookup(key string) (string, bool) {
 	}
 	s := f.table[i]
 	if text, ok := f.Flags[s.Name]; ok && !blank(text) {
+		f.from[s.Name] = "--" + s.Name
 		return text, true
 	}
 	if text, ok := f.input(s); ok {
@@ -102,7 +104,10 @@ func (f *finder) input(s Setting) (string, bool) {
 	switch f.Spelling {
 	case Runner:
 		text, ok := f.Source.Lookup("INPUT_" + strings.ToUpper(s.Name))
-		return text, ok && !blank(text)
+		if ok = ok && !blank(text); ok {
+			f.from[s.Name] = "input " + s.Name
+		}
+		return text, ok
 	case Plugin:
 		return f.variable(s, "PLUGIN_"+upper(s.Name))
 	}
@@ -112,7 +117,9 @@ func (f *finder) input(s Setting) (string, bool) {
 // variable reads a variable, or for a secret the file that its _FILE names.
 func (f *finder) variable(s Setting, name string) (string, bool) {
 	text, ok := f.Source.Lookup(name)
-	ok = ok && !blank(text)
+	if ok = ok && !blank(text); ok {
+		f.from[s.Name] = name
+	}
 	if !s.Secret {
 		return text, ok
 	}
@@ -129,7 +136,10 @@ func (f *finder) variable(s Setting, name string) (string, bool) {
 		f.problem(s.Name, "the file that %s_FILE names cannot be read", name)
 		return "", false
 	}
-	return string(content), !blank(string(content))
+	if ok = !blank(string(content)); ok {
+		f.from[s.Name] = name + "_FILE"
+	}
+	return string(content), ok
 }
 
 func blank(text string) bool { return strings.TrimSpace(text) == "" }
