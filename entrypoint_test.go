@@ -69,10 +69,11 @@ func TestStories(t *testing.T) {
 		RequireUniqueNames:  true,
 		RequireExplicitExec: true,
 		Setup:               setup,
+		Condition:           doorCondition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"jenkins": startJenkins, "runner": runner, "input": input, "input-file": inputFile, "step": step,
 			"fault": fault, "token": token, "tokens": tokens, "restart": restart,
-			"clock": clock, "note": note, "state": state,
+			"clock": clock, "note": note, "state": state, "front": startFront, "proxy": startProxy,
 		},
 	})
 }
@@ -88,6 +89,7 @@ type stage struct {
 	steps  int
 	ci     []string // variables of a runner that is not GitHub-like
 	hide   []string // old, new pairs of strings that change from run to run
+	doors  []func(*transcript)
 }
 
 type stageKey struct{}
@@ -309,6 +311,9 @@ func step(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	out.requests()
+	for _, seen := range s.doors {
+		seen(out)
+	}
 	out.write()
 }
 
@@ -325,7 +330,7 @@ func storyEnv(ts *testscript.TestScript) []string {
 		"ACT", "GITEA_ACTIONS", "FORGEJO_ACTIONS", "CI", "DRONE", "BUILD_TAG", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
 		"JENKINS_URL", "JENKINS_USERNAME", "JENKINS_USER_ID", "JENKINS_PASSWORD", "JENKINS_PASSWORD_FILE", "JENKINS_API_TOKEN",
 		"JENKINS_TOKEN_URL", "JENKINS_TOKEN_TTL", "JENKINS_TOKEN_TIMEOUT", "JENKINS_TOKEN_ALLOW_HTTP", "JENKINS_TOKEN_CA_CERTIFICATE", "JENKINS_TOKEN_HEADERS", "JENKINS_TOKEN_RUN",
-		"JENKINS_TOKEN_BEARER_TOKEN", "INPUT_URL", "INPUT_ALLOW_HTTP", "INPUT_CA_CERTIFICATE", "INPUT_API_TOKEN", "STATE_LEASE",
+		"JENKINS_TOKEN_BEARER_TOKEN", "JENKINS_TOKEN_CLIENT_CERTIFICATE", "JENKINS_TOKEN_CLIENT_KEY", "INPUT_URL", "INPUT_ALLOW_HTTP", "INPUT_CA_CERTIFICATE", "INPUT_API_TOKEN", "STATE_LEASE",
 		"PLUGIN_COMMAND", "PLUGIN_URL", "PLUGIN_USERNAME", "PLUGIN_PASSWORD", "PLUGIN_LEASE",
 	} {
 		if value := ts.Getenv(name); value != "" {

@@ -88,6 +88,8 @@ func classify(e *Error, answer *http.Response) {
 		}
 	case status == http.StatusForbidden:
 		e.Kind = forbidden(e, answer)
+	case status == http.StatusProxyAuthRequired: // of a proxy for plain http; a tunnel fails before
+		e.Kind = KindProxy
 	case status >= 300 && status < 400:
 		e.Kind = KindRedirect
 		if to, err := answer.Location(); err == nil && to.Host != "" && to.Host != e.Host && hostPort.MatchString(to.Host) {

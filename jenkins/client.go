@@ -107,6 +107,11 @@ func WithProxy(proxy func(*url.URL) (*url.URL, error)) Option {
 				// The parse error of a proxy's address repeats its password.
 				return nil, errProxy
 			}
+			if u != nil && (u.RawQuery != "" || u.Fragment != "" || strings.Contains(u.Path, "@")) {
+				// A password that is not percent-encoded: what was read as the host may
+				// be a part of it.
+				return nil, errProxy
+			}
 			return u, nil
 		}
 		return nil

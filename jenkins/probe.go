@@ -20,7 +20,7 @@ type Connection struct {
 	// stands for; empty where an address was given.
 	Addresses []netip.Addr
 	// Remote is the address and port at the other end, of the proxy if there is
-	// one; empty when there was no connection.
+	// one; empty when there was no connection. There is one even when TLS failed.
 	Remote string
 	// TLS is the state of TLS with the controller, through the proxy too: version,
 	// protocol (NegotiatedProtocol "h2" is HTTP/2) and certificates. It is nil for
@@ -55,6 +55,13 @@ func (c *Client) Probe(ctx context.Context) (Connection, error) {
 				if ip, ok := netip.AddrFromSlice(address.IP); ok {
 					seen.Addresses = append(seen.Addresses, ip.Unmap())
 				}
+			}
+		},
+		ConnectDone: func(_, address string, err error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				seen.Remote = address
 			}
 		},
 		GotConn: func(got httptrace.GotConnInfo) {

@@ -62,6 +62,7 @@ func TestProbeFails(t *testing.T) {
 	proxied := jenkins.WithProxy(func(*url.URL) (*url.URL, error) {
 		return &url.URL{Scheme: "http", Host: strings.TrimPrefix(other, "http://"), User: url.UserPassword("bob", "proxy-pa55")}, nil
 	})
+	unescaped := jenkins.WithProxy(func(*url.URL) (*url.URL, error) { return url.Parse("http://bob:12#proxy-pa55@proxy.example.com:3128") })
 	broken := jenkins.WithProxy(func(*url.URL) (*url.URL, error) { return nil, errors.New("proxy-pa55") })
 	for _, test := range []struct {
 		name, url     string
@@ -70,10 +71,11 @@ func TestProbeFails(t *testing.T) {
 		remote, proxy string
 	}{
 		{"nothing listens", "http://" + closedPort(t), nil, jenkins.KindConnect, "", ""},
-		{"another authority", secure.URL, nil, jenkins.KindAuthority, "", ""},
+		{"another authority", secure.URL, nil, jenkins.KindAuthority, strings.TrimPrefix(secure.URL, "https://"), ""},
 		{"no Jenkins", other, nil, jenkins.KindAnswer, strings.TrimPrefix(other, "http://"), ""},
 		{"no address of a proxy", other, broken, jenkins.KindProxy, "", ""},
-		{"a proxy that answers itself", "https://jenkins.test", proxied, jenkins.KindNotTLS, "", other},
+		{"a proxy's password that is not escaped", other, unescaped, jenkins.KindProxy, "", ""},
+		{"a proxy that answers itself", "https://jenkins.test", proxied, jenkins.KindNotTLS, strings.TrimPrefix(other, "http://"), other},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -146,6 +146,9 @@ func (j *job) certain() error {
 }
 
 func (j *job) run(ctx context.Context) error {
+	if j.flags.set["help"] {
+		return j.help()
+	}
 	switch j.name {
 	case "create":
 		return j.create(ctx)
@@ -153,6 +156,8 @@ func (j *job) run(ctx context.Context) error {
 		return j.revoke(ctx)
 	case "sweep":
 		return j.sweep(ctx)
+	case "doctor":
+		return j.doctor(ctx)
 	case "install":
 		return j.install()
 	case "version":

@@ -12,9 +12,6 @@ import (
 
 // create makes a token and hands it on.
 func (j *job) create(ctx context.Context) error {
-	if j.flags.set["help"] {
-		return j.help()
-	}
 	if err := j.certain(); err != nil {
 		return err
 	}

@@ -80,8 +80,11 @@ func (j *job) advice(failed *jenkins.Error, s *settings.Settings) []string {
 		}
 		return []string{"something in front of the controller drops the Authorization header, or its security realm is off"}
 	case jenkins.KindForbidden:
-		return []string{"a gateway or a plugin forbids this path to the account"}
+		return []string{"a gateway or a plugin forbids this path to the account; what a gateway wants besides goes into headers or client-certificate"}
 	case jenkins.KindRedirect, jenkins.KindLoginPage:
+		if moved := jenkins.Moved(failed); moved != "" {
+			return []string{"something in front of the controller sends its visitors on: if " + moved + " is your controller, write that as url"}
+		}
 		if failed.Target != "" && !strings.Contains(failed.Target, "login") && failed.Credential == jenkins.CredentialNone {
 			return []string{"is url the address that the controller is reached by in the end?"}
 		}
@@ -142,7 +145,7 @@ func (j *job) connection(failed *jenkins.Error) []string {
 	case jenkins.KindNotTLS:
 		return []string{"is the port that of plain http? then url begins with http:// (and needs allow-http)"}
 	case jenkins.KindProxy:
-		return []string{"see HTTPS_PROXY and HTTP_PROXY; hosts to be reached without it belong in NO_PROXY"}
+		return []string{"see HTTPS_PROXY and HTTP_PROXY; hosts to be reached without it belong in NO_PROXY", "a user name and a password in the proxy's address are percent-encoded"}
 	case jenkins.KindResolve:
 		return []string{"a name of a service container is known only in its job's network; VPN names only to a runner inside"}
 	case jenkins.KindConnect:
@@ -150,6 +153,8 @@ func (j *job) connection(failed *jenkins.Error) []string {
 			return []string{"in a container action localhost is the action's own container: use the name of the service container, or the host's address"}
 		}
 		return []string{"is the controller running, and may this machine reach it?"}
+	case jenkins.KindConnection:
+		return []string{"a firewall or a gateway in front of the controller may have cut it, as one does that wants a client-certificate"}
 	case jenkins.KindTimeout:
 		return []string{"may this machine reach the controller? timeout gives it more time"}
 	}

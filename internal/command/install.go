@@ -10,9 +10,6 @@ import (
 
 // install copies the program, for images that have no cp.
 func (j *job) install() error {
-	if j.flags.set["help"] {
-		return j.help()
-	}
 	if len(j.flags.args) != 1 {
 		return usage("install: no directory is given", "jenkins-token install DIR writes DIR/jenkins-token")
 	}

@@ -22,9 +22,6 @@ type kept struct {
 
 // revoke ends the tokens of the records that it finds.
 func (j *job) revoke(ctx context.Context) error {
-	if j.flags.set["help"] {
-		return j.help()
-	}
 	if uuid := j.flags.text["uuid"]; uuid != "" {
 		return j.revokeUUID(ctx, uuid)
 	}

@@ -25,9 +25,6 @@ func (e *pageError) Unwrap() error { return e.error }
 
 // sweep revokes expired tokens of ours.
 func (j *job) sweep(ctx context.Context) error {
-	if j.flags.set["help"] {
-		return j.help()
-	}
 	filter := lease.Filter{Where: j.choice("where"), Run: j.choice("run"), Label: j.choice("label")}
 	dryRun, err := strconv.ParseBool(strings.ToLower(j.choice("dry-run")))
 	if text := j.choice("dry-run"); err != nil && text != "" {

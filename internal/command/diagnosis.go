@@ -1,0 +1,208 @@
+package command
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jenkins-token/jenkins-token/internal/ci"
+	"github.com/jenkins-token/jenkins-token/internal/lease"
+	"github.com/jenkins-token/jenkins-token/internal/secret"
+	"github.com/jenkins-token/jenkins-token/internal/settings"
+	"github.com/jenkins-token/jenkins-token/jenkins"
+)
+
+// state is how a check ended, as it is printed.
+type state string
+
+const (
+	stateOK      state = "ok"
+	stateWarn    state = "warn"    // it works, with something to know
+	stateFail    state = "fail"    // no token can be created and revoked
+	stateSkipped state = "skipped" // not needed, or of no use after a failure
+)
+
+// check is one line of a diagnosis. Nothing in it is secret.
+type check struct {
+	Name  string   `json:"check"`
+	State state    `json:"state"`
+	Found string   `json:"found"`
+	Hints []string `json:"hints,omitempty"`
+}
+
+// tokenCount counts the tokens of the account: all, and ours by state.
+type tokenCount struct {
+	Listed int `json:"listed"`
+	Living int `json:"living"`
+	Over   int `json:"over"`
+}
+
+// diagnosis is what doctor has found so far.
+type diagnosis struct {
+	j        *job
+	settings *settings.Settings
+	client   *jenkins.Client
+	checks   []check
+	over     bool        // a check failed: nothing more is sent
+	tokens   *tokenCount // nil when the page was not read
+	made     *lease.Record
+	unseen   error // why no answer to the login has shown yet that it is Jenkins'
+}
+
+func (d *diagnosis) add(name string, s state, found string, hints []string) {
+	c := check{Name: name, State: s, Found: ci.Clean(found)}
+	for _, hint := range hints[:min(2, len(hints))] {
+		c.Hints = append(c.Hints, ci.Clean(hint))
+	}
+	d.checks = append(d.checks, c)
+}
+
+func (d *diagnosis) good(name, found string) { d.add(name, stateOK, found, nil) }
+
+func (d *diagnosis) warn(name, found string, hints ...string) { d.add(name, stateWarn, found, hints) }
+
+func (d *diagnosis) skip(name, why string) {
+	d.add(name, stateSkipped, cmp.Or(why, "not tried after the failure above"), nil)
+}
+
+// fail ends the sending. The hints are those that a command would give.
+func (d *diagnosis) fail(name, found string, err error) {
+	d.over = true
+	d.add(name, stateFail, found, d.j.hints(&requestError{err, d.client.Version(), d.settings}))
+}
+
+// is reports whether a request failed in one of the kinds.
+func is(failed *jenkins.Error, kinds ...jenkins.Kind) bool {
+	return failed != nil && slices.Contains(kinds, failed.Kind)
+}
+
+// what is the part of an error that tells what came back.
+func what(err error) string {
+	failed, ok := errors.AsType[*jenkins.Error](err)
+	if !ok {
+		return err.Error()
+	}
+	return strings.TrimPrefix(failed.Error(), fmt.Sprintf("%s on %s: ", failed.Op, failed.Host))
+}
+
+// foreign quotes what somebody else has written, and shortens it.
+func foreign(text string) string {
+	if runes := []rune(text); len(runes) > 64 {
+		text = string(runes[:64]) + "…"
+	}
+	return strconv.Quote(ci.Clean(text))
+}
+
+// nowhere keeps no record and masks nothing: the token that --write makes is
+// handed to nobody and printed nowhere, and its name is enough for a sweep.
+type nowhere struct{}
+
+func (nowhere) Keep(lease.Record) error    { return nil }
+func (nowhere) Drop()                      {}
+func (nowhere) Mask([]secret.String) error { return nil }
+
+// write makes a token and revokes it, when --write wants it.
+func (d *diagnosis) write(ctx context.Context) {
+	switch {
+	case !d.j.flags.set["write"]:
+		d.skip("write", "nothing was changed; --write makes a token and revokes it")
+		return
+	case d.over || ctx.Err() != nil:
+		d.skip("write", "")
+		return
+	}
+	run := d.j.system.Run()
+	post := d.settings.Post()
+	post.Revoke, post.Sweep = true, false
+	record, left, err := lease.Acquire(ctx, d.j.life(d.settings.Timeout), d.client, lease.Order{
+		URL: d.settings.URL.String(), Username: d.settings.Username, ForUser: d.settings.ForUser,
+		Where: run.Where, Run: run.ID, Label: "doctor", TTL: doctorTTL, Settings: post,
+	}, nowhere{})
+	if err != nil {
+		d.fail("write", "no token was made: "+err.Error(), err)
+		d.j.report(left)
+		return
+	}
+	d.made = &record
+	releaser := d.j.releaser(d.settings)
+	releaser.Life.Timeout = d.settings.Timeout
+	_, left = releaser.Release(context.WithoutCancel(ctx), record)
+	if len(left) > 0 {
+		d.fail("write", "token "+record.TokenName+" was made, but not revoked", left[0].Err)
+		d.j.report(left)
+		return
+	}
+	ends := "the controller would not have ended it"
+	if record.ExpiresAt != "" {
+		ends = "the controller would have ended it at " + record.ExpiresAt
+	}
+	d.good("write", "token "+record.TokenName+" of "+foreign(record.Username)+" was made, tried and revoked; "+ends)
+}
+
+// print writes the diagnosis to standard output.
+func (d *diagnosis) print() error {
+	if d.j.flags.set["json"] {
+		return json.NewEncoder(d.j.Stdout).Encode(d.report())
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n%s, from %s (%s)\n\n", ci.Clean(d.j.Version), d.settings.URL, ci.Clean(d.j.system.Run().Where), d.j.system.Name())
+	for _, c := range d.checks {
+		fmt.Fprintf(&b, "%-8s %-13s %s\n", c.State, c.Name, c.Found)
+		for _, hint := range c.Hints {
+			fmt.Fprintf(&b, "%-8s %-13s hint: %s\n", "", "", hint)
+		}
+	}
+	result := "a token could be created and revoked from here"
+	switch {
+	case d.over:
+		result = "no token could be created and revoked from here"
+	case d.made != nil:
+		result = "a token was created and revoked from here"
+	}
+	fmt.Fprintf(&b, "\nresult: %s\n", result)
+	_, err := fmt.Fprint(d.j.Stdout, b.String())
+	return err
+}
+
+// diagnosisReport is the JSON of a diagnosis.
+type diagnosisReport struct {
+	V        int               `json:"v"`
+	OK       bool              `json:"ok"`
+	Program  string            `json:"program"`
+	System   string            `json:"system"` // as --ci takes it
+	URL      string            `json:"url"`
+	Jenkins  string            `json:"jenkins"`  // version, empty when it is not known
+	Settings map[string]string `json:"settings"` // by name, the flag, input or variable that gave it
+	Checks   []check           `json:"checks"`
+	Tokens   *tokenCount       `json:"tokens"`       // null when they could not be counted
+	Clock    *float64          `json:"clockSeconds"` // by which the controller's clock is ahead; null when it is not known
+	Made     *madeToken        `json:"made"`         // by --write; null without
+}
+
+// madeToken is the token that --write made.
+type madeToken struct {
+	Name      string `json:"tokenName"`
+	UUID      string `json:"tokenUuid"`
+	ExpiresAt string `json:"expiresAt"` // empty when the controller does not end it
+}
+
+func (d *diagnosis) report() diagnosisReport {
+	r := diagnosisReport{
+		V: 1, OK: !d.over, Program: d.j.Version, System: d.j.system.Name(), URL: d.settings.URL.String(),
+		Jenkins: d.client.Version().String(), Settings: d.settings.From, Checks: d.checks, Tokens: d.tokens,
+	}
+	if offset, known := d.client.ClockOffset(); known {
+		seconds := offset.Round(time.Second).Seconds()
+		r.Clock = &seconds
+	}
+	if d.made != nil {
+		r.Made = &madeToken{d.made.TokenName, d.made.TokenUUID, d.made.ExpiresAt}
+	}
+	return r
+}

@@ -1,0 +1,361 @@
+package command
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jenkins-token/jenkins-token/internal/lease"
+	"github.com/jenkins-token/jenkins-token/internal/settings"
+	"github.com/jenkins-token/jenkins-token/jenkins"
+)
+
+// Bounds of what doctor finds good.
+const (
+	doctorBytes     = 32 << 20            // of a token page
+	doctorExpiry    = 14 * 24 * time.Hour // for which a certificate should be valid
+	doctorClock     = 2 * time.Minute     // from which create renames a token
+	doctorExact     = 2 * time.Second     // to which clocks can be compared: Date has whole seconds
+	doctorTTL       = time.Hour           // of the token that --write makes
+	doctorAddresses = 4                   // of a name that are told
+)
+
+// doctor says whether a token could be created and revoked from here. Without
+// --write it only asks; after a check that failed, what stands on it is skipped,
+// so that a refused login is not repeated.
+func (j *job) doctor(ctx context.Context) error {
+	s, err := j.load(ctx, settings.ForAccount)
+	if err != nil {
+		return err
+	}
+	client, err := j.accountClient(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	d := &diagnosis{j: j, settings: s, client: client}
+	work, cancel := context.WithTimeout(ctx, s.Timeout)
+	defer cancel()
+	d.examine(work)
+	d.write(ctx)
+	if err := d.print(); err != nil {
+		return err
+	}
+	switch {
+	case ctx.Err() != nil:
+		return lease.ErrInterrupted
+	case d.over:
+		return errors.New("no token could be created and revoked from here, see above")
+	}
+	return nil
+}
+
+// examine makes all checks that change nothing, in the order in which one stands
+// on the other.
+func (d *diagnosis) examine(ctx context.Context) {
+	d.good("settings", d.given())
+	d.way(ctx)
+	d.login(ctx)
+	d.version()
+	crumb := d.crumb(ctx)
+	list := d.list(ctx)
+	d.permission(crumb, list)
+	d.expiry()
+	d.clock()
+}
+
+// given says where the settings come from, and no value.
+func (d *diagnosis) given() string {
+	var texts []string
+	for _, s := range settings.All() {
+		if from := d.settings.From[s.Name]; from != "" {
+			texts = append(texts, s.Name+" from "+from)
+		}
+	}
+	return strings.Join(texts, ", ")
+}
+
+// way checks how the controller is reached, without a credential.
+func (d *diagnosis) way(ctx context.Context) {
+	seen, err := d.client.Probe(ctx)
+	failed, _ := errors.AsType[*jenkins.Error](err)
+	d.proxy(seen, failed)
+	d.name(seen, failed)
+	d.reach(seen, failed)
+	d.secure(seen, failed)
+	d.answer(failed)
+}
+
+func (d *diagnosis) proxy(seen jenkins.Connection, failed *jenkins.Error) {
+	switch {
+	case is(failed, jenkins.KindProxy):
+		d.fail("proxy", cmp.Or(seen.Proxy, "its address cannot be used")+": "+what(failed), failed)
+	case seen.Proxy != "":
+		d.good("proxy", seen.Proxy)
+	default:
+		d.good("proxy", "none")
+	}
+}
+
+func (d *diagnosis) name(seen jenkins.Connection, failed *jenkins.Error) {
+	host := d.settings.URL.Hostname()
+	if seen.Proxy != "" {
+		host = "the proxy"
+	}
+	switch {
+	case d.over:
+		d.skip("name", "")
+	case is(failed, jenkins.KindResolve):
+		d.fail("name", host+" is not known", failed)
+	case len(seen.Addresses) > 0:
+		var texts []string
+		for _, address := range seen.Addresses[:min(len(seen.Addresses), doctorAddresses)] {
+			texts = append(texts, address.String())
+		}
+		d.good("name", host+" is "+strings.Join(texts, ", "))
+	case seen.Proxy != "":
+		d.skip("name", "the proxy looks it up")
+	default:
+		d.skip("name", "an address is given")
+	}
+}
+
+func (d *diagnosis) reach(seen jenkins.Connection, failed *jenkins.Error) {
+	switch {
+	case d.over:
+		d.skip("connection", "")
+	case is(failed, jenkins.KindConnect, jenkins.KindTimeout, jenkins.KindConnection, jenkins.KindCanceled):
+		d.fail("connection", what(failed), failed)
+	default:
+		d.good("connection", "to "+seen.Remote)
+	}
+}
+
+func (d *diagnosis) secure(seen jenkins.Connection, failed *jenkins.Error) {
+	switch {
+	case d.over:
+		d.skip("TLS", "")
+	case d.settings.URL.Scheme == "http" && jenkins.IsLoopback(d.settings.URL.Hostname()):
+		d.skip("TLS", "plain http within this machine")
+	case d.settings.URL.Scheme == "http":
+		d.warn("TLS", "plain http: whoever is on the way can read the credential", "use an https address of the controller")
+	case is(failed, jenkins.KindAuthority, jenkins.KindHostname, jenkins.KindCertificate, jenkins.KindNotTLS):
+		found := what(failed)
+		if shown, ok := errors.AsType[*tls.CertificateVerificationError](failed); ok && len(shown.UnverifiedCertificates) > 0 {
+			found += ": " + certificate(shown.UnverifiedCertificates[0]) + ", until " + day(shown.UnverifiedCertificates[0].NotAfter)
+		}
+		d.fail("TLS", found, failed)
+	case seen.TLS == nil:
+		d.skip("TLS", "")
+	default:
+		protocol := "HTTP/1.1"
+		if seen.TLS.NegotiatedProtocol == "h2" {
+			protocol = "HTTP/2"
+		}
+		d.good("TLS", tls.VersionName(seen.TLS.Version)+", "+protocol)
+		d.chain(seen.TLS)
+	}
+}
+
+// chain tells of the certificates: a chain is valid until the first of them
+// ends.
+func (d *diagnosis) chain(state *tls.ConnectionState) {
+	chain := state.PeerCertificates
+	if len(state.VerifiedChains) > 0 {
+		chain = state.VerifiedChains[0]
+	}
+	first := slices.MinFunc(chain, func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) })
+	left := first.NotAfter.Sub(d.j.Now())
+	found := fmt.Sprintf("%s, chain of %d, until %s (%d days)", certificate(chain[0]), len(chain), day(first.NotAfter), int(left/(24*time.Hour)))
+	if left < doctorExpiry {
+		d.warn("certificate", found, "it has to be renewed before it ends")
+		return
+	}
+	d.good("certificate", found)
+}
+
+// certificate names who vouches for whom: both are the words of whoever made it.
+func certificate(c *x509.Certificate) string {
+	return fmt.Sprintf("of %s by %s", foreign(cmp.Or(c.Subject.CommonName, strings.Join(c.DNSNames, " "))),
+		foreign(cmp.Or(c.Issuer.CommonName, strings.Join(c.Issuer.Organization, " "))))
+}
+
+func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
+
+// answer decides whether there is a controller to show the credential to.
+func (d *diagnosis) answer(failed *jenkins.Error) {
+	switch {
+	case d.over:
+		d.skip("controller", "")
+	case failed == nil:
+		d.good("controller", "Jenkins is there and up")
+	case jenkins.Moved(failed) != "", is(failed, jenkins.KindAnswer, jenkins.KindUnavailable, jenkins.KindServer):
+		d.fail("controller", what(failed), failed)
+	default:
+		// A gateway may let only a login pass, or not this path.
+		d.warn("controller", "not seen without a login: "+what(failed))
+	}
+}
+
+func (d *diagnosis) login(ctx context.Context) {
+	if d.over {
+		d.skip("login", "")
+		return
+	}
+	who, err := d.client.WhoAmI(ctx)
+	d.unseen = err
+	failed, _ := errors.AsType[*jenkins.Error](err)
+	as := foreign(who.Name) + " by " + d.client.Credential().Kind().String()
+	switch {
+	case is(failed, jenkins.KindForbidden, jenkins.KindNotFound):
+		d.warn("login", "not to be seen, something blocks whoAmI: "+what(failed), d.j.advice(failed, d.settings)...)
+	case err != nil:
+		d.fail("login", what(err), err)
+	case who.Anonymous:
+		d.fail("login", "the controller saw an anonymous user", &jenkins.Error{Kind: jenkins.KindAnonymous, Credential: d.client.Credential().Kind()})
+	case d.settings.Username != "" && !strings.EqualFold(who.Name, d.settings.Username):
+		d.warn("login", as+", who is not username", "give username as the account's page in Jenkins shows it; does a gateway replace the login?")
+	default:
+		d.good("login", as)
+	}
+}
+
+func (d *diagnosis) version() {
+	switch v := d.client.Version(); {
+	case !v.Known() && d.over:
+		d.skip("version", "")
+	case !v.Known():
+		d.warn("version", "no answer names it", "does a gateway drop the header X-Jenkins? 2.129 or later is needed")
+	case v.AtLeast(2, 129):
+		d.good("version", "Jenkins "+v.String())
+	case d.settings.Legacy == settings.LegacyRefuse:
+		d.fail("version", "Jenkins "+v.String()+", which has one token for each account", &jenkins.Error{Kind: jenkins.KindNotFound, Version: v})
+	default:
+		d.warn("version", "Jenkins "+v.String()+", which has one token for each account: legacy is "+d.settings.Legacy)
+	}
+}
+
+// crumb returns the error of its request, which may tell of a permission.
+func (d *diagnosis) crumb(ctx context.Context) error {
+	switch {
+	case d.over:
+		d.skip("crumb", "")
+		return nil
+	case d.client.Credential().Kind() == jenkins.CredentialAPIToken:
+		d.skip("crumb", "an API token needs none")
+		return nil
+	}
+	wanted, err := d.client.Crumb(ctx)
+	failed, _ := errors.AsType[*jenkins.Error](err)
+	switch {
+	case is(failed, jenkins.KindPermission):
+		d.skip("crumb", "not given, see Overall/Read")
+		d.over = true
+	case err != nil:
+		d.fail("crumb", what(err), err)
+	case wanted:
+		d.unseen = nil
+		d.good("crumb", "given")
+	default:
+		d.good("crumb", "the controller wants none")
+	}
+	return err
+}
+
+// list counts the tokens of the account, and returns the error of its request.
+func (d *diagnosis) list(ctx context.Context) error {
+	if v := d.client.Version(); d.over || v.Known() && !v.AtLeast(2, 129) {
+		d.skip("tokens", "")
+		return errUnread
+	}
+	var all tokenCount
+	err := d.client.Tokens(ctx, doctorBytes, func(token jenkins.ListedToken) bool {
+		all.Listed++
+		if name, ours := lease.ParseName(token.Name); ours && (token.Expired || name.End.Before(d.j.Now())) {
+			all.Over++
+		} else if ours {
+			all.Living++
+		}
+		return true
+	})
+	if err == nil {
+		d.tokens, d.unseen = &all, nil
+	}
+	found := fmt.Sprintf("%d on the account; of this program %d living, %d over", all.Listed, all.Living, all.Over)
+	failed, _ := errors.AsType[*jenkins.Error](err)
+	switch {
+	case is(failed, jenkins.KindPermission):
+		d.skip("tokens", "not shown, see Overall/Read")
+	case is(failed, jenkins.KindRefused, jenkins.KindGateway):
+		d.fail("tokens", what(err), err)
+	case failed != nil:
+		d.warn("tokens", "not to be read, as sweep and the search for a lost token must: "+what(err), d.j.advice(failed, d.settings)...)
+	case all.Listed > crowded:
+		d.warn("tokens", found, fmt.Sprintf("more than %d tokens make the controller slow", crowded))
+	case all.Over > 0:
+		d.warn("tokens", found, "jenkins-token sweep revokes those that are over")
+	default:
+		d.good("tokens", found)
+	}
+	return err
+}
+
+// errUnread is a token page that was not asked for.
+var errUnread = errors.New("not read")
+
+// permission is told by the requests before: each of crumb and token page needs
+// Overall/Read.
+func (d *diagnosis) permission(crumb, list error) {
+	for _, err := range []error{crumb, list} {
+		if failed, ok := errors.AsType[*jenkins.Error](err); ok && failed.Kind == jenkins.KindPermission {
+			d.fail("Overall/Read", cmp.Or(failed.Permission, "a permission")+" is missing", failed)
+			return
+		}
+	}
+	switch {
+	case d.over:
+		d.skip("Overall/Read", "")
+	case d.unseen != nil:
+		d.fail("Overall/Read", "nothing here answered as Jenkins", d.unseen)
+	case list == nil, d.client.Credential().Kind() != jenkins.CredentialAPIToken:
+		d.good("Overall/Read", "the account has it")
+	default:
+		d.skip("Overall/Read", "not to be seen")
+	}
+}
+
+func (d *diagnosis) expiry() {
+	switch v := d.client.Version(); {
+	case v.AtLeast(2, 548):
+		d.good("expiry", "the controller ends tokens by itself")
+	case v.Known():
+		d.good("expiry", "only revoke and sweep end tokens here: controllers end them from 2.548 on")
+	default:
+		d.skip("expiry", "")
+	}
+}
+
+func (d *diagnosis) clock() {
+	offset, known := d.client.ClockOffset()
+	offset = offset.Round(time.Second)
+	found := "the controller's agrees with this machine's"
+	if offset > doctorExact {
+		found = "the controller's is " + offset.String() + " ahead"
+	} else if offset < -doctorExact {
+		found = "the controller's is " + offset.Abs().String() + " behind"
+	}
+	switch {
+	case !known, d.over && !d.client.Version().Known():
+		d.skip("clock", "")
+	case offset.Abs() > doctorClock:
+		d.warn("clock", found, "set the wrong one right: create puts the end in a token's name right, but a crumb or a certificate may fail")
+	default:
+		d.good("clock", found)
+	}
+}
