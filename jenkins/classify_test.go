@@ -57,6 +57,7 @@ func TestKindsOfAnswers(t *testing.T) {
 		{"404", answer(404, bodyText), jenkins.KindNotFound, false, ""},
 		{"400", answer(400, bodyText), jenkins.KindMethod, false, ""},
 		{"405", answer(405, bodyText), jenkins.KindMethod, false, ""},
+		{"407 of a proxy", answer(407, bodyText, "Proxy-Authenticate", `Basic realm="proxy"`), jenkins.KindProxy, false, ""},
 		{"429", answer(429, bodyText), jenkins.KindMethod, false, ""},
 		{"500", answer(500, bodyText), jenkins.KindServer, true, ""},
 		{"501", answer(501, bodyText), jenkins.KindServer, true, ""},

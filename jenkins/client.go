@@ -296,7 +296,7 @@ func (c *Client) send(ctx context.Context, r request, with *crumb, read func(*ht
 		failed.Sent = true
 		classify(failed, answer)
 		if to, err := answer.Location(); err == nil && failed.Kind == KindRedirect && r.op != OpLogin {
-			failed.moved = movedRoot(c.root, to, r.path)
+			failed.Moved = movedRoot(c.root, to, r.path)
 		}
 		if failed.Kind == KindRefused && !r.bare {
 			c.mu.Lock()

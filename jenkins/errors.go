@@ -72,7 +72,12 @@ type Error struct {
 	Sent       bool    // whether the request may have reached the controller
 	Err        error   // cause in the connection, not part of the text
 
-	moved string // of KindRedirect: see [Moved]
+	// Moved, of KindRedirect, is the root that the client should have been given, as
+	// far as the redirect tells it: where a load balancer sends a request on to
+	// another scheme, host or context path, with the rest of the path unchanged. It
+	// is empty for any other redirect, such as one to a login page. It holds no user
+	// info and no query; it is the server's word, and nothing was sent there.
+	Moved string
 }
 
 // Error names what was tried, on which host, and what came back.

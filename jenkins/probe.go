@@ -3,7 +3,6 @@ package jenkins
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"net/http"
 	"net/http/httptrace"
 	"net/netip"
@@ -91,17 +90,4 @@ func (c *Client) Crumb(ctx context.Context) (wanted bool, err error) {
 		return false, err
 	}
 	return !fresh.off(), nil
-}
-
-// Moved is the address that url should have been, as far as a redirect tells it:
-// where a load balancer sends a request for this controller to another scheme,
-// host or context path, with the rest of the path unchanged. It is empty for any
-// other error, such as a redirect to a login page. It holds no user info and no
-// query; it is the server's word, and nothing was sent there.
-func Moved(err error) string {
-	failed, ok := errors.AsType[*Error](err)
-	if !ok || failed.Kind != KindRedirect {
-		return ""
-	}
-	return failed.moved
 }

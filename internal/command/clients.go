@@ -19,20 +19,23 @@ import (
 // http.ProxyFromEnvironment reads the process' own, once, and prints a proxy's
 // password in its errors.
 func (p *Program) proxy() func(*url.URL) (*url.URL, error) {
-	get := func(names ...string) string {
-		for _, name := range names {
-			if text, _ := p.Lookup(name); text != "" {
-				return text
-			}
-		}
-		return ""
+	get := func(name string) string {
+		_, text := p.proxyVariable(name)
+		return text
 	}
-	config := httpproxy.Config{
-		HTTPProxy:  get("HTTP_PROXY", "http_proxy"),
-		HTTPSProxy: get("HTTPS_PROXY", "https_proxy"),
-		NoProxy:    get("NO_PROXY", "no_proxy"),
-	}
+	config := httpproxy.Config{HTTPProxy: get("HTTP_PROXY"), HTTPSProxy: get("HTTPS_PROXY"), NoProxy: get("NO_PROXY")}
 	return config.ProxyFunc()
+}
+
+// proxyVariable reads a variable in capitals, or else in small letters, and says
+// which it was; empty when neither is set.
+func (p *Program) proxyVariable(name string) (used, text string) {
+	for _, name := range []string{name, strings.ToLower(name)} {
+		if text, _ := p.Lookup(name); text != "" {
+			return name, text
+		}
+	}
+	return "", ""
 }
 
 // userAgent lets an administrator find the run in the controller's access log.

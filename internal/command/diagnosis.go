@@ -48,6 +48,7 @@ type diagnosis struct {
 	j        *job
 	settings *settings.Settings
 	client   *jenkins.Client
+	end      time.Time // of the time for everything
 	checks   []check
 	over     bool        // a check failed: nothing more is sent
 	tokens   *tokenCount // nil when the page was not read
@@ -120,7 +121,7 @@ func (d *diagnosis) write(ctx context.Context) {
 	run := d.j.system.Run()
 	post := d.settings.Post()
 	post.Revoke, post.Sweep = true, false
-	record, left, err := lease.Acquire(ctx, d.j.life(d.settings.Timeout), d.client, lease.Order{
+	record, left, err := lease.Acquire(ctx, d.j.life(d.left()), d.client, lease.Order{
 		URL: d.settings.URL.String(), Username: d.settings.Username, ForUser: d.settings.ForUser,
 		Where: run.Where, Run: run.ID, Label: "doctor", TTL: doctorTTL, Settings: post,
 	}, nowhere{})
@@ -131,7 +132,7 @@ func (d *diagnosis) write(ctx context.Context) {
 	}
 	d.made = &record
 	releaser := d.j.releaser(d.settings)
-	releaser.Life.Timeout = d.settings.Timeout
+	releaser.Life.Timeout = max(d.left(), lease.Grace)
 	_, left = releaser.Release(context.WithoutCancel(ctx), record)
 	if len(left) > 0 {
 		d.fail("write", "token "+record.TokenName+" was made, but not revoked", left[0].Err)
@@ -144,6 +145,9 @@ func (d *diagnosis) write(ctx context.Context) {
 	}
 	d.good("write", "token "+record.TokenName+" of "+foreign(record.Username)+" was made, tried and revoked; "+ends)
 }
+
+// left is the time that is left, and a second at least.
+func (d *diagnosis) left() time.Duration { return max(d.end.Sub(d.j.Now()), time.Second) }
 
 // print writes the diagnosis to standard output.
 func (d *diagnosis) print() error {

@@ -39,7 +39,7 @@ func (j *job) doctor(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	d := &diagnosis{j: j, settings: s, client: client}
+	d := &diagnosis{j: j, settings: s, client: client, end: j.Now().Add(s.Timeout)}
 	work, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
 	d.examine(work)
@@ -93,11 +93,16 @@ func (d *diagnosis) way(ctx context.Context) {
 }
 
 func (d *diagnosis) proxy(seen jenkins.Connection, failed *jenkins.Error) {
+	variable, _ := d.j.proxyVariable(strings.ToUpper(d.settings.URL.Scheme) + "_PROXY")
 	switch {
+	case is(failed, jenkins.KindProxy) && seen.Proxy == "":
+		d.fail("proxy", variable+" holds no address that can be used", failed)
 	case is(failed, jenkins.KindProxy):
-		d.fail("proxy", cmp.Or(seen.Proxy, "its address cannot be used")+": "+what(failed), failed)
+		d.fail("proxy", seen.Proxy+" from "+variable+": "+what(failed), failed)
 	case seen.Proxy != "":
-		d.good("proxy", seen.Proxy)
+		d.good("proxy", seen.Proxy+" from "+variable)
+	case variable != "":
+		d.good("proxy", "none, though "+variable+" is set: NO_PROXY, this machine itself, or no address in it")
 	default:
 		d.good("proxy", "none")
 	}
@@ -195,7 +200,7 @@ func (d *diagnosis) answer(failed *jenkins.Error) {
 		d.skip("controller", "")
 	case failed == nil:
 		d.good("controller", "Jenkins is there and up")
-	case jenkins.Moved(failed) != "", is(failed, jenkins.KindAnswer, jenkins.KindUnavailable, jenkins.KindServer):
+	case failed.Moved != "", is(failed, jenkins.KindAnswer, jenkins.KindUnavailable, jenkins.KindServer):
 		d.fail("controller", what(failed), failed)
 	default:
 		// A gateway may let only a login pass, or not this path.
@@ -336,8 +341,10 @@ func (d *diagnosis) expiry() {
 		d.good("expiry", "the controller ends tokens by itself")
 	case v.Known():
 		d.good("expiry", "only revoke and sweep end tokens here: controllers end them from 2.548 on")
-	default:
+	case d.over:
 		d.skip("expiry", "")
+	default:
+		d.skip("expiry", "the version is not known; --write finds out")
 	}
 }
 

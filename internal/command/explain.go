@@ -82,8 +82,8 @@ func (j *job) advice(failed *jenkins.Error, s *settings.Settings) []string {
 	case jenkins.KindForbidden:
 		return []string{"a gateway or a plugin forbids this path to the account; what a gateway wants besides goes into headers or client-certificate"}
 	case jenkins.KindRedirect, jenkins.KindLoginPage:
-		if moved := jenkins.Moved(failed); moved != "" {
-			return []string{"something in front of the controller sends its visitors on: if " + moved + " is your controller, write that as url"}
+		if failed.Moved != "" {
+			return []string{"something in front of the controller sends its visitors on: if " + failed.Moved + " is your controller, write that as url"}
 		}
 		if failed.Target != "" && !strings.Contains(failed.Target, "login") && failed.Credential == jenkins.CredentialNone {
 			return []string{"is url the address that the controller is reached by in the end?"}

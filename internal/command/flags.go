@@ -4,6 +4,8 @@ import (
 	"errors"
 	"flag"
 	"io"
+	"strconv"
+	"strings"
 
 	"github.com/jenkins-token/jenkins-token/internal/settings"
 )
@@ -25,12 +27,20 @@ type value struct {
 	into    *flags
 	name    string
 	boolean bool
+	setting bool
 }
 
 func (v value) String() string   { return "" }
 func (v value) IsBoolFlag() bool { return v.boolean }
 func (v value) Set(text string) error {
-	v.into.text[v.name], v.into.set[v.name] = text, text != "false"
+	on := true
+	if v.boolean && !v.setting {
+		var err error
+		if on, err = strconv.ParseBool(strings.ToLower(text)); err != nil {
+			return err
+		}
+	}
+	v.into.text[v.name], v.into.set[v.name] = text, on
 	return nil
 }
 
@@ -50,11 +60,11 @@ func parse(name string, args []string) (flags, error) {
 	set := flag.NewFlagSet(name, flag.ContinueOnError)
 	set.SetOutput(io.Discard)
 	for _, o := range v.options {
-		set.Var(value{&f, o.name, o.boolean}, o.name, o.text)
+		set.Var(value{&f, o.name, o.boolean, false}, o.name, o.text)
 	}
 	for _, s := range settings.All() {
 		if v.takes(s) && !s.Secret && set.Lookup(s.Name) == nil {
-			set.Var(value{&f, s.Name, s.Boolean}, s.Name, s.Description)
+			set.Var(value{&f, s.Name, s.Boolean, true}, s.Name, s.Description)
 		}
 	}
 	if err := set.Parse(args); err != nil {

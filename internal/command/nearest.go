@@ -36,7 +36,10 @@ func unknownCommand(name string) error {
 func wrongFlag(v verb, set *flag.FlagSet, args []string) error {
 	list := "jenkins-token help " + v.name + " lists its flags"
 	name, _, _ := strings.Cut(strings.TrimLeft(args[max(0, len(args)-set.NArg()-1)], "-"), "=")
-	if set.Lookup(name) != nil {
+	if known := set.Lookup(name); known != nil {
+		if known.Value.(value).boolean {
+			return usage(v.name+": --"+name+" is neither true nor false", list)
+		}
 		return usage(v.name+": --"+name+" lacks its value", list)
 	}
 	var names []string
