@@ -126,7 +126,7 @@ func (d *diagnosis) write(ctx context.Context) {
 		Where: run.Where, Run: run.ID, Label: "doctor", TTL: doctorTTL, Settings: post,
 	}, nowhere{})
 	if err != nil {
-		d.fail("write", "no token was made: "+err.Error(), err)
+		d.fail("write", "no token came of it: "+err.Error(), err)
 		d.j.report(left)
 		return
 	}
@@ -135,7 +135,14 @@ func (d *diagnosis) write(ctx context.Context) {
 	releaser.Life.Timeout = max(d.left(), lease.Grace)
 	_, left = releaser.Release(context.WithoutCancel(ctx), record)
 	if len(left) > 0 {
-		d.fail("write", "token "+record.TokenName+" was made, but not revoked", left[0].Err)
+		found := "token " + record.TokenName + " was made, but not revoked"
+		if left[0].Ending == lease.Undurable {
+			found = "token " + record.TokenName + " was made and is dead, but may return when the controller restarts"
+		}
+		if left[0].Err != nil {
+			found += ": " + what(left[0].Err)
+		}
+		d.fail("write", found, left[0].Err)
 		d.j.report(left)
 		return
 	}
