@@ -16,8 +16,12 @@ import (
 	"syscall"
 )
 
-// errProxy is a proxy that was refused, refused, or has no valid address.
-var errProxy = errors.New("proxy")
+var (
+	// errProxy is a proxy that was refused, refused, or has no valid address.
+	errProxy = errors.New("proxy")
+	// errNoConnection is a proxy that could not reach the controller.
+	errNoConnection = errors.New("no connection behind the proxy")
+)
 
 // kindOf classifies what the transport returned in place of an answer.
 func kindOf(err error) Kind {
@@ -34,6 +38,8 @@ func kindOf(err error) Kind {
 	switch {
 	case errors.Is(err, errProxy), errors.As(err, &op) && op.Op == "proxyconnect":
 		return KindProxy
+	case errors.Is(err, errNoConnection):
+		return KindConnect
 	case errors.Is(err, context.Canceled):
 		return KindCanceled
 	case errors.As(err, &authority):

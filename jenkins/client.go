@@ -168,10 +168,13 @@ func New(root *url.URL, cred Credential, options ...Option) (*Client, error) {
 			IdleConnTimeout:        90 * time.Second,
 			TLSHandshakeTimeout:    10 * time.Second,
 			OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
-				if answer.StatusCode != http.StatusOK {
-					return errProxy
+				switch answer.StatusCode {
+				case http.StatusOK:
+					return nil
+				case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+					return errNoConnection
 				}
-				return nil
+				return errProxy
 			},
 		},
 	}

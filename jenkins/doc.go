@@ -5,7 +5,8 @@
 // since Jenkins 2.129 (LTS 2.138.1), reads the user's token page (three
 // layouts, by version) and /whoAmI/api/json. Rules that depend on a version
 // name it where they are applied; what was read in Jenkins' source names the
-// class.
+// class. Of servers before 2.129 it knows the account's one token
+// ([Client.LegacyToken]).
 //
 // A [Client] belongs to one controller and one [Credential]:
 //

@@ -17,6 +17,8 @@ const (
 	OpPage   Op = "read token page"
 	OpWhoAmI Op = "check identity"
 	OpLogin  Op = "ask for the state of the controller"
+	OpLegacy Op = "read the account's one token"
+	OpChange Op = "change the account's one token"
 )
 
 // Kind says what came back, as far as a caller can act on it.
@@ -41,7 +43,7 @@ const (
 	KindUnavailable             // 502, 503, 504: the controller is starting, stopping or unreachable for a proxy
 	KindServer                  // another 5xx; sent, and Jenkins may have acted
 	KindRejected                // Jenkins answered {"status":"error"}
-	KindPage                    // the token page has no layout known here
+	KindPage                    // the token page has no layout known here, or does not show the token
 	KindCut                     // the token page is longer than the limit, or ended early
 	KindTimeout                 // no answer in time
 	KindCanceled                // the caller gave up

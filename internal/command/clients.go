@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"golang.org/x/net/http/httpproxy"
 
@@ -56,7 +57,7 @@ func (j *job) accountClient(ctx context.Context, s *settings.Settings) (*jenkins
 	if err != nil {
 		return nil, err
 	}
-	options := j.options(s.CA)
+	options := j.options(s.CA, s.Timeout)
 	options = append(options, doors(s)...)
 	if s.ForUser != "" {
 		options = append(options, jenkins.WithUser(s.ForUser))
@@ -98,7 +99,7 @@ func (j *job) tokenClient(r lease.Record, s *settings.Settings) (*jenkins.Client
 	if err != nil {
 		return nil, err
 	}
-	options := j.options([]byte(r.Settings.CA))
+	options := j.options([]byte(r.Settings.CA), r.Settings.Deadline())
 	if same(s, r) {
 		options = append(options, doors(s)...)
 	}
@@ -119,9 +120,12 @@ func newClient(root *url.URL, cred jenkins.Credential, options []jenkins.Option)
 	return c, nil
 }
 
-func (j *job) options(ca []byte) []jenkins.Option {
+// options are those of every client. One request gets a third of the timeout, so
+// that one without an answer leaves time for another.
+func (j *job) options(ca []byte, timeout time.Duration) []jenkins.Option {
 	options := []jenkins.Option{
 		jenkins.WithUserAgent(j.userAgent()), jenkins.WithProxy(j.proxy()), jenkins.WithClock(j.Now),
+		jenkins.WithRequestTimeout(max(time.Second, timeout/3)),
 	}
 	if len(ca) > 0 {
 		options = append(options, jenkins.WithCA(ca))

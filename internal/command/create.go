@@ -32,7 +32,7 @@ func (j *job) create(ctx context.Context) error {
 	run := j.system.Run()
 	record, left, err := lease.Acquire(ctx, j.life(s.Timeout), account, lease.Order{
 		URL: s.URL.String(), Username: s.Username, ForUser: s.ForUser,
-		Where: run.Where, Run: run.ID, Label: j.label(s), TTL: s.TTL, Settings: s.Post(),
+		Where: run.Where, Run: run.ID, Label: j.label(s), TTL: s.TTL, Legacy: s.Legacy, Settings: s.Post(),
 	}, p)
 	if err == nil {
 		err = j.handOn(record, p)
@@ -44,11 +44,17 @@ func (j *job) create(ctx context.Context) error {
 		j.report(left)
 		return explained(err, account, s)
 	}
-	j.system.Say(ci.Progress, fmt.Sprintf("token %s of %s is ready", record.TokenName, record.Username))
+	j.system.Say(ci.Progress, subject(record)+" of "+record.Username+" is ready")
+	switch record.Settings.Legacy {
+	case settings.LegacyRead:
+		j.system.Say(ci.Notice, "legacy is read: the account has this one token for everything, and the job will not end it")
+	case settings.LegacyRotate:
+		j.system.Say(ci.Warning, "legacy is rotate: the account has this one token for everything, and whatever uses it loses it when the job ends; jobs of one account must not overlap")
+	}
 	if j.action && j.runner.PostUncertain() {
 		j.system.Say(ci.Notice, "some versions of this runner do not run post steps of container actions; add a step with if: always() that uses the revoke action of this repository")
 	}
-	if !s.Revoke {
+	if !s.Revoke && record.Settings.Legacy != settings.LegacyRead {
 		j.system.Say(ci.Notice, "the token will not be revoked by this job: revoke is false")
 	}
 	return nil

@@ -38,6 +38,9 @@ func (j *job) hints(err error) []string {
 		}
 		return []string{"does a gateway in front of the controller replace the login? the token has been revoked"}
 	}
+	if old, ok := errors.AsType[*lease.LegacyError](err); ok {
+		return legacyHints(old)
+	}
 	if errors.Is(err, lease.ErrRecord) {
 		return []string{"give the record as create wrote it, whole and unchanged"}
 	}
@@ -93,13 +96,13 @@ func (j *job) advice(failed *jenkins.Error, s *settings.Settings) []string {
 		}
 		return []string{"single sign-on takes no passwords: use an API token of that account (api-token)", "or url is not the controller's own: write the one that it redirects to"}
 	case jenkins.KindNotFound:
-		hints := []string{"is url the root of Jenkins, with its context path (often /jenkins) and without /login or /job?"}
-		if failed.Version.Known() && !failed.Version.AtLeast(2, 129) {
-			hints = []string{"this is Jenkins " + failed.Version.String() + ": web methods for tokens exist since 2.129"}
-		} else {
-			hints = append(hints, "or the server is older than 2.129, which has no web methods for tokens")
+		if failed.Version.Legacy() {
+			return []string{"this is Jenkins " + failed.Version.String() + ": web methods for tokens exist since 2.129"}
 		}
-		return hints
+		return []string{
+			"is url the root of Jenkins, with its context path (often /jenkins) and without /login or /job?",
+			"or the server is older than 2.129, which has no web methods for tokens",
+		}
 	case jenkins.KindMethod:
 		return []string{"something in front of the controller does not let this request pass"}
 	case jenkins.KindUnavailable:
@@ -114,6 +117,17 @@ func (j *job) advice(failed *jenkins.Error, s *settings.Settings) []string {
 		return []string{"nothing was decided from a page that is not understood; please report the version of the controller"}
 	}
 	return j.connection(failed)
+}
+
+// legacyHints says what can be done with a controller before 2.129.
+func legacyHints(old *lease.LegacyError) []string {
+	switch old.Problem {
+	case lease.LegacyRefused:
+		return []string{"legacy: read hands that one token on as it is, and it stays valid; legacy: rotate also changes it at the end, for whatever else uses it"}
+	case lease.LegacyRotates:
+		return []string{"give the password of the account, with which the token can be changed and read again"}
+	}
+	return nil
 }
 
 // refused explains a login that Jenkins refused. Nothing repeats it: Jenkins

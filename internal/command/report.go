@@ -8,6 +8,7 @@ import (
 
 	"github.com/jenkins-token/jenkins-token/internal/ci"
 	"github.com/jenkins-token/jenkins-token/internal/lease"
+	"github.com/jenkins-token/jenkins-token/jenkins"
 )
 
 // report tells what may outlive the job: in the log, and on the page of the run.
@@ -18,8 +19,11 @@ func (j *job) report(left []lease.Left) {
 	var summary strings.Builder
 	summary.WriteString("### Jenkins tokens that may outlive this job\n\n")
 	for _, one := range left {
-		text := remains(one)
-		j.system.Say(ci.Warning, text)
+		text, level := remains(one), ci.Warning
+		if one.Ending == lease.Kept {
+			level = ci.Notice
+		}
+		j.system.Say(level, text)
 		fmt.Fprintf(&summary, "- %s\n", markdown(text))
 	}
 	if page, ok := j.system.(summarizer); ok {
@@ -32,28 +36,35 @@ func (j *job) report(left []lease.Left) {
 // remains says what is left, where to end it, and until when it lives.
 func remains(one lease.Left) string {
 	var b strings.Builder
+	token := "token " + one.Name
+	if one.UUID != "" {
+		token += " (uuid " + one.UUID + ")"
+	}
+	if one.Record.Legacy() {
+		token = "the one token of " + one.Record.Username
+	}
 	switch one.Ending {
 	case lease.Undurable:
-		fmt.Fprintf(&b, "token %s (uuid %s) is dead now, but may return when the controller restarts", one.Name, one.UUID)
+		b.WriteString(token + " is dead now, but may return when the controller restarts")
 	case lease.Unknown:
-		fmt.Fprintf(&b, "a token named %s may exist", one.Name)
+		b.WriteString("a token named " + one.Name + " may exist")
+	case lease.Kept:
+		b.WriteString(token + " is left alone: revoke is false")
 	default:
-		fmt.Fprintf(&b, "token %s", one.Name)
-		if one.UUID != "" {
-			fmt.Fprintf(&b, " (uuid %s)", one.UUID)
-		}
-		b.WriteString(" was not revoked")
+		b.WriteString(token + " was not " + map[bool]string{true: "changed", false: "revoked"}[one.Record.Legacy()])
 	}
 	if one.Err != nil {
 		b.WriteString(": " + one.Err.Error())
 	}
-	if one.Ending == lease.Undurable {
-		b.WriteString("; a token made and revoked at " + tokenPage(one.Record) + " makes the controller save the account")
-	} else {
-		b.WriteString("; revoke it at " + tokenPage(one.Record))
-	}
-	if one.UUID != "" && one.Ending != lease.Undurable {
-		b.WriteString(" or with jenkins-token revoke --uuid " + one.UUID)
+	switch page := tokenPage(one.Record, one.Version); {
+	case one.Record.Legacy() && one.Ending == lease.Undurable:
+		b.WriteString("; changing it again at " + page + " makes the controller save the account")
+	case one.Record.Legacy():
+		b.WriteString("; change it at " + page + "; it lives until then")
+	case one.Ending == lease.Undurable:
+		b.WriteString("; a token made and revoked at " + page + " makes the controller save the account")
+	default:
+		b.WriteString("; revoke it at " + page + command(one))
 	}
 	switch end, ok := one.Record.Until(); {
 	case one.Record.ExpiresAt != "":
@@ -64,10 +75,30 @@ func remains(one lease.Left) string {
 	return b.String()
 }
 
+// command is what else ends the token. What is known by its name alone is found
+// by its run.
+func command(one lease.Left) string {
+	name, ok := lease.ParseName(one.Name)
+	switch {
+	case one.UUID != "":
+		return " or with jenkins-token revoke --uuid " + one.UUID
+	case ok:
+		return " or with jenkins-token sweep --where " + name.Where + " --run " + name.Run
+	}
+	return ""
+}
+
 // tokenPage is the owner's page, which administrators can open too; /me/ would
 // be the reader's own. Before 2.468 the page is called configure.
-func tokenPage(r lease.Record) string {
-	return r.URL + "/user/" + url.PathEscape(r.Username) + "/security/"
+func tokenPage(r lease.Record, v jenkins.Version) string {
+	user := r.URL + "/user/" + url.PathEscape(r.Username)
+	switch {
+	case r.Legacy(), v.Known() && !v.AtLeast(2, 468):
+		return user + "/configure"
+	case v.Known():
+		return user + "/security/"
+	}
+	return user + "/security/ (before Jenkins 2.468: " + user + "/configure)"
 }
 
 // markdown keeps text from being read as anything but text.

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,36 +44,45 @@ func (j *job) revoke(ctx context.Context) error {
 		j.system.Say(ci.Warning, wrong.Error())
 	}
 	releaser := j.releaser(s)
-	var left []lease.Left
+	releaser.Life.Timeout = 0
+	for _, k := range records {
+		releaser.Life.Timeout = max(releaser.Life.Timeout, k.record.Settings.Deadline())
+	}
+	var left, kept []lease.Left
 	fail := false
 	for _, k := range records {
-		releaser.Life.Timeout = k.record.Settings.Deadline()
 		ending, remains := releaser.Release(ctx, k.record)
 		left = append(left, remains...)
 		fail = fail || len(remains) > 0 && k.record.Settings.OnRevokeFailure == settings.Fail
 		switch {
+		case ending == lease.Kept && k.record.Settings.Legacy == settings.LegacyRead:
+			j.system.Say(ci.Notice, subject(k.record)+" of "+k.record.Username+" is left as it was: legacy is read")
 		case ending == lease.Kept:
-			j.system.Say(ci.Notice, fmt.Sprintf("token %s is left alone: revoke is false", nameOf(k.record)))
+			kept = append(kept, lease.Left{Record: k.record, Name: nameOf(k.record), UUID: k.record.TokenUUID, Ending: ending})
 			continue
 		case len(remains) > 0:
 			continue
-		case ending == lease.Gone && k.record.TokenUUID == "":
+		case ending == lease.Gone && !k.record.Complete() && k.record.TokenUUID == "":
 			j.system.Say(ci.Progress, "no token was made")
+		case ending == lease.Gone && k.record.Legacy():
+			j.system.Say(ci.Progress, subject(k.record)+" of "+k.record.Username+" was changed already")
 		case ending == lease.Gone:
-			j.system.Say(ci.Progress, "token "+nameOf(k.record)+" was gone already")
+			j.system.Say(ci.Progress, subject(k.record)+" was gone already")
+		case k.record.Legacy():
+			j.system.Say(ci.Progress, subject(k.record)+" of "+k.record.Username+" is changed: the one before is dead")
 		default:
-			j.system.Say(ci.Progress, "token "+nameOf(k.record)+" is revoked")
+			j.system.Say(ci.Progress, subject(k.record)+" is revoked")
 		}
 		if err := k.done(); err != nil {
 			j.system.Say(ci.Notice, "the token is revoked, but its record could not be removed")
 		}
 	}
-	j.report(left)
+	j.report(append(left, kept...))
 	switch {
 	case len(left) == 0:
 		return nil
 	case !j.action:
-		return &requestError{left[0].Err, jenkins.Version{}, s}
+		return &requestError{left[0].Err, left[0].Version, s}
 	case fail:
 		return fmt.Errorf("%d of the tokens may outlive this job", len(left))
 	}
@@ -84,6 +94,14 @@ func nameOf(r lease.Record) string {
 		return r.TokenName
 	}
 	return r.Names[0]
+}
+
+// subject is how messages name a record's token.
+func subject(r lease.Record) string {
+	if r.Legacy() {
+		return "the one token"
+	}
+	return "token " + nameOf(r)
 }
 
 // releaser revokes with the credential of the settings, if there are any, where
@@ -204,7 +222,8 @@ func (j *job) recordsOfAction() ([]kept, error) {
 	return records, nil
 }
 
-// revokeUUID ends a token of the account whose credential is given.
+// revokeUUID ends a token of the account whose credential is given, and proves
+// it where the account's token page can be read.
 func (j *job) revokeUUID(ctx context.Context, uuid string) error {
 	if !jenkins.IsUUID(uuid) {
 		return usage("the uuid of a token has the form 01234567-89ab-cdef-0123-456789abcdef", "the output token-uuid of create has it, and the token's page in Jenkins")
@@ -218,9 +237,19 @@ func (j *job) revokeUUID(ctx context.Context, uuid string) error {
 		return err
 	}
 	defer account.Close()
-	if err := account.RevokeToken(ctx, uuid); err != nil {
+	ending, name, err := lease.RevokeUUID(ctx, j.life(s.Timeout), account, uuid)
+	owner := cmp.Or(s.ForUser, s.Username, "the account")
+	switch ending {
+	case lease.Revoked:
+		j.system.Say(ci.Progress, "token "+name+" ("+uuid+") of "+owner+" is revoked")
+	case lease.Gone:
+		j.system.Say(ci.Notice, owner+" has no token "+uuid)
+	case lease.Unknown:
+		j.system.Say(ci.Notice, "if "+owner+" had a token "+uuid+", it is revoked now: Jenkins gives this answer to every uuid, and its list of tokens could not be read")
+	case lease.Undurable:
+		return explained(fmt.Errorf("token %s is dead now, but may return when the controller restarts: %w", uuid, err), account, s)
+	default:
 		return explained(err, account, s)
 	}
-	j.system.Say(ci.Progress, "token "+uuid+" is revoked, or there was none of this uuid")
 	return nil
 }

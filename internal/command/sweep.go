@@ -15,9 +15,6 @@ import (
 	"github.com/jenkins-token/jenkins-token/jenkins"
 )
 
-// crowded is the number of tokens from which an account makes Jenkins slow.
-const crowded = 500
-
 // pageError is a token page that was not understood.
 type pageError struct{ error }
 
@@ -107,8 +104,8 @@ func (j *job) tell(result lease.Sweeping, dryRun bool) error {
 		j.system.Say(ci.Progress, one.Name.String()+" ("+one.UUID+"): "+what)
 	}
 	j.system.Say(ci.Progress, fmt.Sprintf("%d of %d tokens on the account are ours and over", len(result.Found), result.Listed))
-	if result.Listed > crowded {
-		j.system.Say(ci.Notice, fmt.Sprintf("%d tokens lie on the account: more than %d make the controller slow", result.Listed, crowded))
+	if result.Listed > lease.Crowded {
+		j.system.Say(ci.Notice, fmt.Sprintf("%d tokens lie on the account: more than %d make the controller slow", result.Listed, lease.Crowded))
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ type Order struct {
 	Run      string
 	Label    string
 	TTL      time.Duration
+	Legacy   string // what to do with a controller before 2.129; empty is settings.LegacyRefuse
 	Settings settings.Post
 }
 
@@ -66,18 +67,18 @@ var ErrInterrupted = errors.New("interrupted by a signal")
 // returns an error the token has been revoked again, or Left says what may be
 // there still; the record that the keeper holds is enough to find it.
 func Acquire(ctx context.Context, life Life, account *jenkins.Client, order Order, keeper Keeper) (Record, []Left, error) {
-	a := &acquisition{life: life, account: account, order: order, keeper: keeper, signalled: ctx}
-	work, cancel := life.working(ctx)
-	defer cancel()
-	err := a.run(work)
+	span := life.span(ctx, life.Grace/2)
+	defer span.end()
+	a := &acquisition{life: life, account: account, order: order, keeper: keeper, signalled: ctx, again: span.again}
+	err := a.run(span.work)
 	if err == nil && ctx.Err() != nil {
 		err = ErrInterrupted
 	}
 	if err == nil {
 		return a.record, nil, nil
 	}
-	clean, cancelClean := life.cleaning(ctx)
-	defer cancelClean()
+	clean, cancel := span.cleaning(life)
+	defer cancel()
 	return a.record, a.undo(clean), err
 }
 
@@ -88,9 +89,11 @@ type acquisition struct {
 	order     Order
 	keeper    Keeper
 	signalled context.Context
+	again     context.Context // for further tries
 
-	record Record
-	own    *jenkins.Client // with the new token
+	record  Record
+	own     *jenkins.Client // with the new token
+	refused int             // logins refused so far
 	// doubtful are the names under which a request left without a clear answer;
 	// true where the answer was complete, so that the token exists by now or never
 	// will.
@@ -115,11 +118,19 @@ func (a *acquisition) run(ctx context.Context) error {
 		}
 		a.record.Username = who.Name
 	}
-	token, err := a.create(ctx)
+	err := a.create(ctx)
+	if is(err, jenkins.KindNotFound) {
+		if version := a.version(ctx); version.Legacy() {
+			return a.legacy(ctx, version)
+		}
+	}
 	if err != nil {
 		return err
 	}
-	if err := a.secure(ctx, token); err != nil {
+	if err := a.secure(); err != nil {
+		return err
+	}
+	if err := a.correct(ctx); err != nil {
 		return err
 	}
 	if err := a.verify(ctx); err != nil {
@@ -131,16 +142,16 @@ func (a *acquisition) run(ctx context.Context) error {
 // create asks for a token until there is one. A request that provably never left
 // is sent again as it was; after an unclear end the next one has a new name, and
 // the old one stays in the record until it is known to be nothing.
-func (a *acquisition) create(ctx context.Context) (jenkins.Token, error) {
+func (a *acquisition) create(ctx context.Context) error {
 	waits := a.life.pauses(a.life.Timeout)
 	days := max(1, int((a.order.TTL+24*time.Hour-1)/(24*time.Hour)))
 	name, err := a.newName(a.life.Now())
 	for {
 		if err != nil {
-			return jenkins.Token{}, err
+			return err
 		}
 		if a.signalled.Err() != nil {
-			return jenkins.Token{}, ErrInterrupted
+			return ErrInterrupted
 		}
 		token, failed := a.account.CreateToken(ctx, name, days)
 		if failed == nil {
@@ -148,25 +159,35 @@ func (a *acquisition) create(ctx context.Context) (jenkins.Token, error) {
 			if !token.Expires.IsZero() {
 				a.record.ExpiresAt = token.Expires.Format(time.RFC3339)
 			}
-			return token, nil
+			return nil
 		}
 		answer := failure(failed)
 		if answer == nil || !passing(failed) {
 			if answer != nil && answer.Unclear() {
 				a.doubtful[name] = false
 			}
-			return jenkins.Token{}, failed
+			return failed
 		}
-		if unclear := answer.Op == jenkins.OpCreate && answer.Unclear(); unclear {
+		unclear := answer.Op == jenkins.OpCreate && answer.Unclear()
+		if unclear {
 			a.doubtful[name] = answer.Status == 500
-			if len(a.doubtful) >= createTries || !waits.wait(a.signalled) {
-				return jenkins.Token{}, failed
-			}
+		}
+		if len(a.doubtful) >= createTries || !a.wait(waits, answer) {
+			return failed
+		}
+		if unclear {
 			name, err = a.newName(a.life.Now())
-		} else if !waits.wait(a.signalled) {
-			return jenkins.Token{}, failed
 		}
 	}
+}
+
+// wait pauses before another try. A controller that is starting is asked for its
+// state, which needs neither a login nor another name, until it is up.
+func (a *acquisition) wait(waits *pauses, answer *jenkins.Error) bool {
+	if answer.Kind == jenkins.KindUnavailable {
+		return a.life.awaitStart(a.again, a.account)
+	}
+	return waits.wait(a.again)
 }
 
 // newName draws a name that ends a life after now, and records it before it is
@@ -185,16 +206,21 @@ func (a *acquisition) newName(now time.Time) (string, error) {
 	return name, nil
 }
 
-// secure hides and records the token, and mends its name when the controller's
-// clock is another: its end must be right on both.
-func (a *acquisition) secure(ctx context.Context, token jenkins.Token) error {
-	a.own = a.account.With(jenkins.APIToken(a.record.Username, token.Value()))
+// secure hides and records the token.
+func (a *acquisition) secure() error {
+	a.own = a.account.With(jenkins.APIToken(a.record.Username, a.record.Token.Reveal()))
 	if err := a.keeper.Mask(secret.Masks(a.record.Username, a.record.Token)); err != nil {
 		return &KeepError{err}
 	}
 	if err := a.keeper.Keep(a.record); err != nil {
 		return &KeepError{err}
 	}
+	return nil
+}
+
+// correct gives the token another name when the controller's clock is another:
+// its end must be right on both.
+func (a *acquisition) correct(ctx context.Context) error {
 	const tolerable = 2 * time.Minute
 	offset, known := a.account.ClockOffset()
 	if !known || offset.Abs() <= tolerable {
@@ -204,7 +230,7 @@ func (a *acquisition) secure(ctx context.Context, token jenkins.Token) error {
 	if err != nil {
 		return err
 	}
-	found, err := a.own.RenameToken(ctx, token.UUID, name)
+	found, err := a.own.RenameToken(ctx, a.record.TokenUUID, name)
 	if err != nil || !found {
 		// The name it has still finds it; a wrong end is no reason to go without.
 		a.life.Notice("the clocks of this machine and of the controller differ, and the token could not be renamed")
@@ -237,7 +263,10 @@ func (a *acquisition) verify(ctx context.Context) error {
 		case is(err, jenkins.KindForbidden), is(err, jenkins.KindPermission), is(err, jenkins.KindNotFound), is(err, jenkins.KindMethod):
 			a.life.Warn("the new token could not be tried: " + err.Error())
 			return nil
-		case !passing(err) || !waits.wait(a.signalled):
+		case !passing(err) || !waits.wait(a.again):
+			if is(err, jenkins.KindRefused) {
+				a.refused++
+			}
 			return fmt.Errorf("try the new token: %w", err)
 		}
 	}
@@ -253,7 +282,7 @@ func (a *acquisition) settle(ctx context.Context) error {
 	if client == nil || a.order.ForUser != "" {
 		client = a.account
 	}
-	found, err := search(ctx, client, a.record.Lost())
+	found, err := a.life.search(ctx, client, a.record.Lost())
 	if err != nil {
 		a.life.Notice("tokens of earlier tries are looked for in the post step: " + err.Error())
 		return nil
@@ -301,11 +330,16 @@ func (a *acquisition) drop(name string) {
 func (a *acquisition) undo(ctx context.Context) []Left {
 	var left []Left
 	a.own = nil
+	if a.record.Legacy() {
+		// The token was there before, and nobody was given it.
+		a.keeper.Drop()
+		return nil
+	}
 	if a.record.Complete() {
-		r := &release{life: a.life, account: a.account, record: a.record}
+		r := &release{life: a.life, account: a.account, record: a.record, refused: a.refused}
 		ending, err := r.revoke(ctx)
 		if ending != Revoked && ending != Gone {
-			left = append(left, leftOf(a.record, ending, err))
+			left = append(left, r.left(ending, err))
 		} else {
 			a.drop(a.record.TokenName)
 			a.record.TokenName, a.record.TokenUUID, a.record.Token = "", "", secret.String{}
@@ -314,24 +348,11 @@ func (a *acquisition) undo(ctx context.Context) []Left {
 	if len(a.doubtful) > 0 {
 		_ = a.settle(ctx)
 		for name := range a.doubtful {
-			left = append(left, Left{Record: a.record, Name: name, Ending: Unknown})
+			left = append(left, Left{Record: a.record, Name: name, Ending: Unknown, Version: a.account.Version()})
 		}
 	}
 	if len(left) == 0 {
 		a.keeper.Drop()
 	}
 	return left
-}
-
-// search reads the token page for names. One reading serves them all.
-func search(ctx context.Context, client *jenkins.Client, names []string) (map[string]jenkins.ListedToken, error) {
-	const limit = 32 << 20
-	found := map[string]jenkins.ListedToken{}
-	err := client.Tokens(ctx, limit, func(token jenkins.ListedToken) bool {
-		if slices.Contains(names, token.Name) {
-			found[token.Name] = token
-		}
-		return true
-	})
-	return found, err
 }

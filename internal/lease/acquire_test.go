@@ -508,7 +508,7 @@ func TestSignals(t *testing.T) {
 				<-r.Context().Done()
 			})
 			life := w.life()
-			life.Grace = 500 * time.Millisecond
+			life.Grace = 3 * time.Second
 			k := &keeper{w: w}
 			r, left, err := lease.Acquire(ctx, life, w.account(), w.order(), k)
 			if err == nil {

@@ -15,9 +15,11 @@ type Life struct {
 	Now    func() time.Time
 	Pause  func(ctx context.Context, d time.Duration) error // waits, or returns the context's error
 	Random io.Reader
-	// Grace is how long work goes on after a signal to this process.
+	// Grace is how long everything may go on after a signal to this process, and
+	// how long undoing may take without one.
 	Grace time.Duration
-	// Timeout bounds everything one command does, and the sum of its pauses.
+	// Timeout bounds everything else that one command does: requests and pauses
+	// together.
 	Timeout time.Duration
 	// Notice and Warn tell the user one line.
 	Notice, Warn func(string)
@@ -27,21 +29,45 @@ type Life struct {
 // container 7.5 s after the first.
 const Grace = 6 * time.Second
 
-// working returns the context for everything sent to Jenkins: it outlives a
-// signal to the process by the grace, because a request broken off leaves a
-// token in doubt.
-func (l Life) working(ctx context.Context) (context.Context, context.CancelFunc) {
-	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.Timeout)
-	stop := context.AfterFunc(ctx, func() {
-		timer := time.AfterFunc(l.Grace, cancel)
-		context.AfterFunc(work, func() { timer.Stop() })
-	})
-	return work, func() { stop(); cancel() }
+// span is the time that one command has: its timeout, and the grace after a
+// signal to this process.
+type span struct {
+	// work is for requests. It outlives a signal, because a request broken off
+	// leaves a token in doubt.
+	work context.Context
+	// again is for whatever may be left out: more tries, pauses, a sweep. It ends
+	// with work, or at a signal.
+	again context.Context
+	// last ends with the grace after a signal, however long work had.
+	last   context.Context
+	end    func()
+	begun  time.Time
+	budget time.Duration
 }
 
-// cleaning returns the context for undoing, which has a deadline of its own.
-func (l Life) cleaning(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), l.Grace)
+// span begins now. After a signal work goes on for as long as patience, which is
+// the grace, or less where something has to be undone then.
+func (l Life) span(ctx context.Context, patience time.Duration) *span {
+	s := &span{begun: l.Now(), budget: l.Timeout}
+	var endWork, endAgain, endLast context.CancelFunc
+	s.last, endLast = context.WithCancel(context.WithoutCancel(ctx))
+	s.work, endWork = context.WithTimeout(s.last, l.Timeout)
+	s.again, endAgain = context.WithTimeout(ctx, l.Timeout)
+	stop := context.AfterFunc(ctx, func() {
+		work, last := time.AfterFunc(patience, endWork), time.AfterFunc(l.Grace, endLast)
+		context.AfterFunc(s.last, func() { work.Stop(); last.Stop() })
+	})
+	s.end = func() { stop(); endAgain(); endWork(); endLast() }
+	return s
+}
+
+// half is what is left of the first half of the time.
+func (s *span) half(l Life) time.Duration { return s.budget/2 - l.Now().Sub(s.begun) }
+
+// cleaning returns the context for undoing: it has a deadline of its own, and
+// still ends with the grace after a signal.
+func (s *span) cleaning(l Life) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(s.last, l.Grace)
 }
 
 // pauses hands out growing, jittered pauses from 50 ms to 2 s, until their sum
@@ -57,8 +83,7 @@ func (l Life) pauses(budget time.Duration) *pauses {
 	return &pauses{l, 50 * time.Millisecond, budget}
 }
 
-// wait pauses and reports whether there is time for another try. A signal is the
-// end of trying.
+// wait pauses and reports whether there is time for another try.
 func (p *pauses) wait(ctx context.Context) bool {
 	d := p.next/2 + time.Duration(p.life.jitter()*float64(p.next/2))
 	p.next = min(2*p.next, 2*time.Second)
@@ -83,7 +108,7 @@ func failure(err error) *jenkins.Error {
 	return failed
 }
 
-// ours reports whether err is of a kind.
+// is reports whether err is of a kind.
 func is(err error, kind jenkins.Kind) bool {
 	failed := failure(err)
 	return failed != nil && failed.Kind == kind
@@ -106,15 +131,14 @@ func passing(err error) bool {
 // starting reports whether the controller is starting or stopping, asked at once
 // and a second later: for that time it answers 401 to good tokens.
 func (l Life) starting(ctx context.Context, c *jenkins.Client) bool {
-	for range 2 {
-		if up, err := c.Starting(ctx); up || err != nil {
-			return true
-		}
-		if l.Pause(ctx, time.Second) != nil {
-			return false
-		}
+	if starting, err := c.Starting(ctx); starting || err != nil {
+		return true
 	}
-	return false
+	if l.Pause(ctx, time.Second) != nil {
+		return false
+	}
+	starting, err := c.Starting(ctx)
+	return starting || err != nil
 }
 
 // awaitStart waits until the controller is up.

@@ -49,15 +49,25 @@ type wire struct {
 
 // Complete reports whether the record is enough to revoke the token without any
 // other credential.
-func (r Record) Complete() bool { return r.TokenUUID != "" && !r.Token.Empty() }
+func (r Record) Complete() bool { return (r.TokenUUID != "" || r.Legacy()) && !r.Token.Empty() }
+
+// Legacy reports whether the token is the one token that the account has on a
+// controller before 2.129, which was there before and has no name.
+func (r Record) Legacy() bool { return r.Settings.Legacy != "" }
 
 // Lost are the names tried that are not the token's.
 func (r Record) Lost() []string {
+	if r.Legacy() {
+		return nil
+	}
 	return slices.DeleteFunc(slices.Clone(r.Names), func(name string) bool { return name == r.TokenName })
 }
 
 // Until is the end of life that the token's name gives; false without one.
 func (r Record) Until() (time.Time, bool) {
+	if r.Legacy() {
+		return time.Time{}, false
+	}
 	for _, text := range slices.Backward(append(slices.Clone(r.Names), r.TokenName)) {
 		if name, ok := ParseName(text); ok {
 			return name.End, true
@@ -124,5 +134,5 @@ func (r Record) valid() bool {
 	return plain(r.Username, 1024) && plain(r.ForUser, 1024) && plain(r.Token.Reveal(), 256) && !strings.Contains(r.Username, ":") &&
 		(r.TokenUUID == "" || jenkins.IsUUID(r.TokenUUID)) && (r.TokenUUID == "") == (r.TokenName == "") &&
 		(r.TokenName == "" || slices.Contains(r.Names, r.TokenName)) &&
-		(r.Token.Empty() || r.TokenUUID != "")
+		(r.Token.Empty() || r.TokenUUID != "" || r.Legacy()) && (!r.Legacy() || r.TokenUUID == "" && r.ForUser == "")
 }

@@ -173,6 +173,9 @@ func forged(t testing.TB) map[string]string {
 		"an end that is no time": forge(t, map[string]any{"expiresAt": "tomorrow"}),
 		"no settings":            forge(t, map[string]any{"settings": nil}),
 		"an endless time-out":    forge(t, map[string]any{"settings.timeout": "999h"}),
+		"a legacy unknown":       forge(t, map[string]any{"settings.legacy": "keep", "tokenUuid": "", "tokenName": ""}),
+		"a legacy with a uuid":   forge(t, map[string]any{"settings.legacy": "rotate"}),
+		"a legacy for another":   forge(t, map[string]any{"settings.legacy": "read", "tokenUuid": "", "tokenName": "", "forUser": "bob"}),
 		"a failure unknown":      forge(t, map[string]any{"settings.onRevokeFailure": "::error::"}),
 		"a list as user":         forge(t, map[string]any{"username": []string{"a"}}),
 	}
@@ -201,6 +204,7 @@ func FuzzRecord(f *testing.F) {
 	f.Add(full().Encode())
 	f.Add(full().EncodeWithoutToken())
 	f.Add(lease.Record{URL: "http://127.0.0.1:8080", Username: "größe", ForUser: "bob", Names: []string{firstName}, Settings: post()}.Encode())
+	f.Add([]byte(forge(f, map[string]any{"settings.legacy": "rotate", "tokenUuid": "", "tokenName": ""})))
 	for _, text := range slices.Sorted(maps.Values(forged(f))) {
 		if len(text) < 4096 {
 			f.Add([]byte(text))
@@ -219,7 +223,7 @@ func FuzzRecord(f *testing.F) {
 				t.Errorf("name %q", name)
 			}
 		}
-		if r.TokenUUID != "" && r.TokenName == "" || !r.Token.Empty() && r.TokenUUID == "" {
+		if r.TokenUUID != "" && r.TokenName == "" || !r.Token.Empty() && r.TokenUUID == "" && !r.Legacy() {
 			t.Errorf("a token without a name or a uuid: %+v", r)
 		}
 		for _, text := range []string{r.URL, r.Username, r.ForUser, r.Token.Reveal(), r.TokenName} {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/jenkins-token/jenkins-token/internal/settings"
 	"github.com/jenkins-token/jenkins-token/jenkins"
 )
 
@@ -29,21 +31,20 @@ type Left struct {
 	UUID   string // empty when only the name is known
 	Ending Ending
 	Err    error
-}
-
-func leftOf(r Record, ending Ending, err error) Left {
-	name := r.TokenName
-	if name == "" && len(r.Names) > 0 {
-		name = r.Names[0]
-	}
-	return Left{r, name, r.TokenUUID, ending, err}
+	// Version is the controller's, as far as an answer gave it: the page of the
+	// tokens depends on it.
+	Version jenkins.Version
 }
 
 // ErrNoCredential is a record that is not enough to revoke its token, with no
 // credential of the account at hand.
 var ErrNoCredential = errors.New("the record does not hold the token, and no credential of the account is given for its url")
 
-// errRefusedTwice ends logins: a third one refused could lock the account.
+// refusals is how many logins may be refused in one command: one more could lock
+// the account.
+const refusals = 2
+
+// errRefusedTwice is said of what is not sent for that.
 var errRefusedTwice = errors.New("not tried, two logins were refused before")
 
 // Releaser revokes the tokens of records.
@@ -55,34 +56,37 @@ type Releaser struct {
 	// for the record's url.
 	Account func(Record) (*jenkins.Client, error)
 
-	refused int // logins refused so far
+	refused int   // logins refused so far
+	span    *span // of all releases; its timers end it
 }
 
 // Release ends the token of a record, by the token itself where it can, and
 // looks for the tokens of unclear tries. Before that it revokes our own expired
 // tokens of the same place when the record's settings want it. What may be left
-// is returned.
+// is returned. All releases share one timeout, and one grace after a signal,
+// which begin with the first.
 func (s *Releaser) Release(ctx context.Context, record Record) (Ending, []Left) {
-	if !record.Settings.Revoke {
+	r := &release{life: s.Life, record: record, refused: s.refused}
+	if !record.Settings.Revoke || record.Settings.Legacy == settings.LegacyRead {
 		return Kept, nil
 	}
-	work, cancel := s.Life.working(ctx)
-	defer cancel()
-	r := &release{life: s.Life, record: record, refused: s.refused}
+	if s.span == nil {
+		s.span = s.Life.span(ctx, s.Life.Grace)
+	}
 	defer func() { s.refused = r.refused }()
 	var err error
 	if record.Complete() {
 		if r.own, err = s.Own(record); err != nil {
-			return Failed, []Left{leftOf(record, Failed, err)}
+			return Failed, []Left{r.left(Failed, err)}
 		}
 	}
 	if r.account, err = s.Account(record); err != nil {
-		return Failed, []Left{leftOf(record, Failed, err)}
+		return Failed, []Left{r.left(Failed, err)}
 	}
 	if r.own == nil && r.account == nil {
-		return Failed, []Left{leftOf(record, Failed, ErrNoCredential)}
+		return Failed, []Left{r.left(Failed, ErrNoCredential)}
 	}
-	return r.run(ctx, work)
+	return r.run(s.span)
 }
 
 // release is one run of Release.
@@ -95,57 +99,76 @@ type release struct {
 	unsaved error // a 500 to a revocation: dead in memory perhaps, on disk perhaps not
 }
 
-func (r *release) run(signalled, ctx context.Context) (Ending, []Left) {
+func (r *release) run(s *span) (Ending, []Left) {
 	var left []Left
 	lost := r.record.Lost()
-	if r.record.Settings.Sweep && r.own != nil && signalled.Err() == nil || len(lost) > 0 {
-		left = r.read(ctx, lost)
+	sweep := r.record.Settings.Sweep && r.own != nil && !r.record.Legacy() && s.again.Err() == nil && s.half(r.life) > 0
+	if sweep || len(lost) > 0 {
+		left = r.read(s, lost, sweep)
 	}
-	if r.record.TokenUUID == "" {
+	if r.record.TokenUUID == "" && !r.record.Legacy() {
 		if len(left) > 0 {
 			return left[0].Ending, left
 		}
 		return Gone, nil
 	}
-	ending, err := r.revoke(ctx)
+	ending, err := r.revoke(s.work)
 	if ending == Failed || ending == Undurable {
-		left = append(left, leftOf(r.record, ending, err))
+		left = append(left, r.left(ending, err))
 	}
 	return ending, left
 }
 
+// left is the record's token as one that may outlive its run.
+func (r *release) left(ending Ending, err error) Left {
+	name := r.record.TokenName
+	if name == "" && len(r.record.Names) > 0 {
+		name = r.record.Names[0]
+	}
+	return Left{r.record, name, r.record.TokenUUID, ending, err, r.version()}
+}
+
+func (r *release) version() jenkins.Version {
+	for _, client := range []*jenkins.Client{r.own, r.account} {
+		if client != nil && client.Version().Known() {
+			return client.Version()
+		}
+	}
+	return jenkins.Version{}
+}
+
 // read goes over the token page once, for the names of unclear tries and for our
-// expired tokens.
-func (r *release) read(ctx context.Context, lost []string) []Left {
-	client := r.own
-	if client == nil {
-		client = r.account
-	}
-	tidy := &tidying{life: r.life, record: r.record}
-	limit := int64(tidyBytes)
-	if len(lost) > 0 {
-		limit = sweepBytes
-	}
-	reading, cancel := ctx, func() {}
-	if len(lost) == 0 {
-		reading, cancel = context.WithTimeout(ctx, tidyTime)
-	}
+// expired tokens. The names must be found, so they are given the time they need.
+func (r *release) read(s *span, lost []string, sweep bool) []Left {
+	bounded, cancel := context.WithTimeout(s.again, min(tidyTime, max(0, s.half(r.life))))
 	defer cancel()
-	found := map[string]string{}
-	for _, name := range lost {
-		found[name] = ""
+	reading, limit := bounded, int64(tidyBytes)
+	if len(lost) > 0 {
+		reading, limit = s.work, sweepBytes
 	}
-	err := r.retry(reading, func() error {
-		return client.Tokens(reading, limit, func(token jenkins.ListedToken) bool {
-			if _, wanted := found[token.Name]; wanted {
-				found[token.Name] = token.UUID
-			} else if r.record.Settings.Sweep {
-				tidy.consider(client, token)
-			}
-			return true
-		})
-	}, len(lost) > 0)
-	r.count(err)
+	clients := slices.DeleteFunc([]*jenkins.Client{r.own, r.account}, func(c *jenkins.Client) bool { return c == nil })
+	if len(lost) == 0 {
+		clients = clients[:1]
+	}
+	expired := &tidying{life: r.life, record: r.record}
+	var found map[string]string
+	var client *jenkins.Client
+	var err error
+	for _, client = range clients {
+		err = r.retry(reading, func() error {
+			found, expired.uuids = map[string]string{}, nil
+			return r.life.list(reading, client, limit, func(token jenkins.ListedToken) {
+				if slices.Contains(lost, token.Name) {
+					found[token.Name] = token.UUID
+				} else if sweep {
+					expired.consider(client, token)
+				}
+			})
+		}, len(lost) > 0)
+		if err == nil || is(err, jenkins.KindCut) || is(err, jenkins.KindPage) {
+			break
+		}
+	}
 	var left []Left
 	for _, name := range lost {
 		uuid := found[name]
@@ -153,33 +176,41 @@ func (r *release) read(ctx context.Context, lost []string) []Left {
 		case uuid != "" && uuid == r.record.TokenUUID:
 			// Renamed by a request whose answer was lost; its own end follows.
 		case uuid != "":
-			if err := r.retry(ctx, func() error { return client.RevokeToken(ctx, uuid) }, true); err != nil {
-				left = append(left, Left{r.record, name, uuid, Failed, err})
+			if err := r.retry(s.work, func() error { return client.RevokeToken(s.work, uuid) }, true); err != nil {
+				left = append(left, Left{r.record, name, uuid, Failed, err, r.version()})
 			}
 		case err != nil:
-			left = append(left, Left{r.record, name, "", Unknown, err})
+			left = append(left, Left{r.record, name, "", Unknown, err, r.version()})
 		}
 	}
-	if err == nil || is(err, jenkins.KindCut) {
-		tidy.revoke(reading, client)
+	if sweep && (err == nil || is(err, jenkins.KindCut)) {
+		for _, uuid := range expired.uuids {
+			// What fails is left to the next run: nothing here may hold up the token
+			// that the run is about.
+			err := r.retry(bounded, func() error { return client.RevokeToken(bounded, uuid) }, false)
+			if err != nil && !is(err, jenkins.KindServer) {
+				break
+			}
+		}
 	}
 	return left
 }
 
-// retry does f again while time can mend what failed.
+// retry does f, and again while time can mend what failed, if it may. Nothing is
+// sent once two logins were refused.
 func (r *release) retry(ctx context.Context, f func() error, again bool) error {
 	waits := r.life.pauses(r.life.Timeout)
 	for {
+		if r.refused >= refusals {
+			return errRefusedTwice
+		}
 		err := f()
+		if is(err, jenkins.KindRefused) {
+			r.refused++
+		}
 		if err == nil || !again || !passing(err) || !waits.wait(ctx) {
 			return err
 		}
-	}
-}
-
-func (r *release) count(err error) {
-	if is(err, jenkins.KindRefused) {
-		r.refused++
 	}
 }
 
@@ -208,11 +239,7 @@ func (r *release) revokeSelf(ctx context.Context) (Ending, error) {
 	own := r.own
 	waits := r.life.pauses(r.life.Timeout)
 	for again := true; ; {
-		if r.refused >= 2 {
-			return Failed, errRefusedTwice
-		}
-		err := own.RevokeToken(ctx, r.record.TokenUUID)
-		r.count(err)
+		err := r.retry(ctx, func() error { return r.end(ctx, own) }, false)
 		switch {
 		case err == nil:
 			return Revoked, nil
@@ -232,17 +259,11 @@ func (r *release) revokeSelf(ctx context.Context) (Ending, error) {
 			own = own.With(own.Credential())
 		case is(err, jenkins.KindServer):
 			r.unsaved = err
-			if r.account != nil {
-				return Failed, err // it proves that the token is gone, and has it saved
+			if r.account != nil || !waits.wait(ctx) {
+				return Failed, err // the account proves that the token is gone, and has it saved
 			}
-			// A controller that is starting answers 500 as well, and has not acted.
-			if starting, unknown := own.Starting(ctx); !starting && unknown == nil {
-				return Undurable, err
-			}
-			if !again || !r.life.awaitStart(ctx, own) {
-				return Failed, err
-			}
-			again = false
+			// The next answer tells: a token that is dead is refused, and one that is
+			// alive, because the controller is starting for instance, ends for good.
 		case !passing(err) || !waits.wait(ctx):
 			return Failed, err
 		}
@@ -253,24 +274,15 @@ func (r *release) revokeSelf(ctx context.Context) (Ending, error) {
 // 200 to the revocation of anything, so the proof is that the token cannot be
 // renamed any more.
 func (r *release) revokeByAccount(ctx context.Context) (Ending, error) {
-	if r.refused >= 2 {
-		return Failed, errRefusedTwice
-	}
-	err := r.retry(ctx, func() error {
-		err := r.account.RevokeToken(ctx, r.record.TokenUUID)
-		if is(err, jenkins.KindServer) {
-			r.unsaved = err
-		}
-		return err
-	}, true)
-	r.count(err)
-	if err != nil {
+	if err := r.endByAccount(ctx); err != nil {
 		return Failed, err
 	}
-	name := r.record.TokenName
+	if r.record.Legacy() {
+		return Revoked, nil // a change that went well has saved the account
+	}
 	var exists bool
-	err = r.retry(ctx, func() (err error) {
-		exists, err = r.account.TokenExists(ctx, r.record.TokenUUID, name)
+	err := r.retry(ctx, func() (err error) {
+		exists, err = r.account.TokenExists(ctx, r.record.TokenUUID, r.record.TokenName)
 		return err
 	}, true)
 	switch {
@@ -282,6 +294,17 @@ func (r *release) revokeByAccount(ctx context.Context) (Ending, error) {
 		return r.save(ctx)
 	}
 	return Revoked, nil
+}
+
+// endByAccount asks for the end of the token by the account's own credential.
+func (r *release) endByAccount(ctx context.Context) error {
+	return r.retry(ctx, func() error {
+		err := r.end(ctx, r.account)
+		if is(err, jenkins.KindServer) {
+			r.unsaved = err
+		}
+		return err
+	}, true)
 }
 
 // save makes the controller write the account to its disk, after it failed to do
@@ -300,7 +323,6 @@ func (r *release) save(ctx context.Context) (Ending, error) {
 		if answer := failure(err); answer != nil && answer.Unclear() {
 			lost = append(lost, name)
 		}
-		r.count(err)
 		if !passing(err) || !waits.wait(ctx) {
 			return Undurable, err
 		}
@@ -318,7 +340,11 @@ func (r *release) throwAway(ctx context.Context) (string, error) {
 	if of, ok := ParseName(r.record.TokenName); ok {
 		name.Where, name.Run = of.Where, of.Run
 	}
-	token, err := r.account.CreateToken(ctx, name.String(), 1)
+	var token jenkins.Token
+	err = r.retry(ctx, func() (err error) {
+		token, err = r.account.CreateToken(ctx, name.String(), 1)
+		return err
+	}, false)
 	if err != nil {
 		return name.String(), err
 	}
@@ -333,7 +359,7 @@ func (r *release) clear(ctx context.Context, names []string) {
 	if len(names) == 0 {
 		return
 	}
-	found, err := search(ctx, r.account, names)
+	found, err := r.life.search(ctx, r.account, names)
 	for _, token := range found {
 		if failed := r.retry(ctx, func() error { return r.account.RevokeToken(ctx, token.UUID) }, true); failed != nil {
 			err = failed
@@ -342,4 +368,39 @@ func (r *release) clear(ctx context.Context, names []string) {
 	if err != nil {
 		r.life.Notice("tokens made to save the account may be left until they are swept")
 	}
+}
+
+// RevokeUUID ends a token of the account of which only the uuid is known. Jenkins
+// says 200 to the revocation of anything, so the token page is read before: a 200
+// for a token that is listed is the proof, without a login that the end of the
+// token could make a refused one. The ending is Gone when the account has no such
+// token, and Unknown when the page could not be read.
+func RevokeUUID(ctx context.Context, life Life, account *jenkins.Client, uuid string) (ending Ending, name string, err error) {
+	span := life.span(ctx, life.Grace)
+	defer span.end()
+	r := &release{life: life, account: account, record: Record{TokenUUID: uuid}}
+	unread := r.retry(span.work, func() error {
+		return life.list(span.work, account, sweepBytes, func(token jenkins.ListedToken) {
+			if token.UUID == uuid {
+				name = token.Name
+			}
+		})
+	}, true)
+	switch {
+	case is(unread, jenkins.KindRefused):
+		return Failed, "", unread
+	case unread == nil && name == "":
+		return Gone, "", nil
+	}
+	if err := r.endByAccount(span.work); err != nil {
+		return Failed, name, err
+	}
+	switch {
+	case r.unsaved != nil:
+		ending, err = r.save(span.work)
+		return ending, name, err
+	case name == "":
+		return Unknown, "", nil
+	}
+	return Revoked, name, nil
 }

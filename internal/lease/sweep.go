@@ -2,6 +2,8 @@ package lease
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jenkins-token/jenkins-token/jenkins"
@@ -31,6 +33,36 @@ func past(life Life, client *jenkins.Client, end time.Time) bool {
 	return now.Add(-overdue).After(end) && now.Add(offset).Add(-overdue).After(end)
 }
 
+// Crowded is the number of tokens from which an account makes Jenkins slow, and
+// its changes fail more often.
+const Crowded = 500
+
+// list hands all tokens of the page to each, and tells the user when there are
+// very many.
+func (l Life) list(ctx context.Context, client *jenkins.Client, limit int64, each func(jenkins.ListedToken)) error {
+	n := 0
+	err := client.Tokens(ctx, limit, func(token jenkins.ListedToken) bool {
+		n++
+		each(token)
+		return true
+	})
+	if n > Crowded {
+		l.Notice(fmt.Sprintf("more than %d tokens lie on the account, which makes the controller slow: jenkins-token sweep revokes those of ours that are over", Crowded))
+	}
+	return err
+}
+
+// search reads the token page for names. One reading serves them all.
+func (l Life) search(ctx context.Context, client *jenkins.Client, names []string) (map[string]jenkins.ListedToken, error) {
+	found := map[string]jenkins.ListedToken{}
+	err := l.list(ctx, client, sweepBytes, func(token jenkins.ListedToken) {
+		if slices.Contains(names, token.Name) {
+			found[token.Name] = token
+		}
+	})
+	return found, err
+}
+
 // tidying collects our own expired tokens of the record's place.
 type tidying struct {
 	life   Life
@@ -46,16 +78,6 @@ func (t *tidying) consider(client *jenkins.Client, token jenkins.ListedToken) {
 	mine, ok := ParseName(t.record.TokenName)
 	if ok && name.Where == mine.Where && past(t.life, client, name.End) {
 		t.uuids = append(t.uuids, token.UUID)
-	}
-}
-
-// revoke ends what was collected. What fails is left to the next run: nothing
-// here may hold up the token that the run is about.
-func (t *tidying) revoke(ctx context.Context, client *jenkins.Client) {
-	for _, uuid := range t.uuids {
-		if err := client.RevokeToken(ctx, uuid); err != nil && !is(err, jenkins.KindServer) {
-			return
-		}
 	}
 }
 
@@ -89,10 +111,12 @@ type Sweeping struct {
 // not be read; what was read before it has been acted on, unless the page has
 // no layout known.
 func Sweep(ctx context.Context, life Life, client *jenkins.Client, filter Filter, dryRun bool) (Sweeping, error) {
-	work, cancel := life.working(ctx)
-	defer cancel()
+	span := life.span(ctx, life.Grace)
+	defer span.end()
+	work := span.work
 	var s Sweeping
-	err := (&release{life: life}).retry(work, func() error {
+	r := &release{life: life}
+	err := r.retry(work, func() error {
 		s = Sweeping{}
 		return client.Tokens(work, sweepBytes, func(token jenkins.ListedToken) bool {
 			s.Listed++
@@ -103,10 +127,12 @@ func Sweep(ctx context.Context, life Life, client *jenkins.Client, filter Filter
 			return true
 		})
 	}, true)
-	if is(err, jenkins.KindPage) || dryRun {
+	switch {
+	case is(err, jenkins.KindPage) && client.Version().Legacy():
+		return s, &LegacyError{client.Version(), LegacySweep}
+	case is(err, jenkins.KindPage), dryRun:
 		return s, err
 	}
-	r := &release{life: life}
 	for i := range s.Found {
 		one := &s.Found[i]
 		one.Err = r.retry(work, func() error { return client.RevokeToken(work, one.UUID) }, true)

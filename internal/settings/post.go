@@ -12,18 +12,25 @@ type Post struct {
 	OnRevokeFailure string `json:"onRevokeFailure"`
 	Sweep           bool   `json:"sweep"`
 	Timeout         string `json:"timeout"`
+	// Legacy is read or rotate when the token is the one that the account has on a
+	// controller before 2.129. It is empty everywhere else, whatever the setting.
+	Legacy string `json:"legacy,omitempty"`
 }
 
-// Post returns the part that the post step needs.
+// Post returns the part that the post step needs. Whether Legacy matters is known
+// when the controller has answered.
 func (s *Settings) Post() Post {
-	return Post{string(s.CA), s.AllowHTTP, s.Revoke, s.OnRevokeFailure, s.Sweep, s.Timeout.String()}
+	return Post{
+		CA: string(s.CA), AllowHTTP: s.AllowHTTP, Revoke: s.Revoke, OnRevokeFailure: s.OnRevokeFailure, Sweep: s.Sweep, Timeout: s.Timeout.String(),
+	}
 }
 
 // Valid reports whether p, which is foreign data when it is read back, holds
 // values that [Load] could have given.
 func (p Post) Valid() bool {
 	d, err := time.ParseDuration(p.Timeout)
-	return err == nil && d >= time.Second && d <= time.Hour && (p.OnRevokeFailure == Warn || p.OnRevokeFailure == Fail)
+	return err == nil && d >= time.Second && d <= time.Hour && (p.OnRevokeFailure == Warn || p.OnRevokeFailure == Fail) &&
+		(p.Legacy == "" || p.Legacy == LegacyRead || p.Legacy == LegacyRotate)
 }
 
 // Deadline is the timeout, or the default when there is none.

@@ -68,7 +68,7 @@ func All() []Setting {
 		{Name: "for-user", Advanced: true, guarded: true,
 			Description: "Create the token for another account. Needs an administrator and a controller started with adminCanGenerateNewTokens."},
 		{Name: "legacy", Default: "refuse", Advanced: true, Making: true,
-			Description: "On servers before 2.129, which have one token per account: refuse, read it, or rotate it at the end."},
+			Description: "On servers before 2.129, which have one token per account: refuse, read it, or rotate it at the end. rotate needs the password, and jobs of one account must not overlap: the first to end takes the token from the others."},
 	}
 	for i := range table {
 		if table[i].Env == nil {
