@@ -272,28 +272,37 @@ func (r *release) revokeSelf(ctx context.Context) (Ending, error) {
 
 // revokeByAccount ends the token by the account's own credential. Jenkins says
 // 200 to the revocation of anything, so the proof is that the token cannot be
-// renamed any more.
+// renamed any more. After a 500 to the token itself that may be so already.
 func (r *release) revokeByAccount(ctx context.Context) (Ending, error) {
-	if err := r.endByAccount(ctx); err != nil {
-		return Failed, err
+	dead := r.unsaved != nil && !r.record.Legacy()
+	for {
+		if !dead {
+			if err := r.endByAccount(ctx); err != nil {
+				return Failed, err
+			}
+			if r.record.Legacy() {
+				return Revoked, nil // a change that went well has saved the account
+			}
+		}
+		var exists bool
+		err := r.retry(ctx, func() (err error) {
+			exists, err = r.account.TokenExists(ctx, r.record.TokenUUID, r.record.TokenName)
+			return err
+		}, true)
+		switch {
+		case err != nil:
+			return Failed, fmt.Errorf("prove that the token is gone: %w", err)
+		case exists && !dead:
+			return Failed, errors.New("the controller said that the token is revoked, and still has it")
+		case exists:
+			dead = false
+			r.unsaved = nil
+		case r.unsaved != nil:
+			return r.save(ctx)
+		default:
+			return Revoked, nil
+		}
 	}
-	if r.record.Legacy() {
-		return Revoked, nil // a change that went well has saved the account
-	}
-	var exists bool
-	err := r.retry(ctx, func() (err error) {
-		exists, err = r.account.TokenExists(ctx, r.record.TokenUUID, r.record.TokenName)
-		return err
-	}, true)
-	switch {
-	case err != nil:
-		return Failed, fmt.Errorf("prove that the token is gone: %w", err)
-	case exists:
-		return Failed, errors.New("the controller said that the token is revoked, and still has it")
-	case r.unsaved != nil:
-		return r.save(ctx)
-	}
-	return Revoked, nil
 }
 
 // endByAccount asks for the end of the token by the account's own credential.
@@ -348,7 +357,14 @@ func (r *release) throwAway(ctx context.Context) (string, error) {
 	if err != nil {
 		return name.String(), err
 	}
-	if err := r.retry(ctx, func() error { return r.account.RevokeToken(ctx, token.UUID) }, true); err != nil {
+	err = r.retry(ctx, func() error {
+		err := r.account.RevokeToken(ctx, token.UUID)
+		if is(err, jenkins.KindServer) {
+			return nil // dead in memory; to repeat it would save nothing
+		}
+		return err
+	}, true)
+	if err != nil {
 		r.life.Notice("a token made to save the account is left until it is swept: " + name.String())
 	}
 	return name.String(), nil
