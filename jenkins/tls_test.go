@@ -290,6 +290,27 @@ func TestWithProxy(t *testing.T) {
 	}
 }
 
+// What a proxy says in place of a tunnel: that it cannot reach the controller,
+// which may be restarting, is not that it refuses.
+func TestProxyWithoutATunnel(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]jenkins.Kind{
+		http.StatusBadGateway: jenkins.KindConnect, http.StatusServiceUnavailable: jenkins.KindConnect, http.StatusGatewayTimeout: jenkins.KindConnect,
+		http.StatusForbidden: jenkins.KindProxy, http.StatusProxyAuthRequired: jenkins.KindProxy, http.StatusNoContent: jenkins.KindProxy,
+	} {
+		address, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
+		proxy, err := url.Parse(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := newClient(t, "https://jenkins.test", jenkins.APIToken(user, tokenText), jenkins.WithProxy(func(*url.URL) (*url.URL, error) { return proxy, nil }))
+		_, err = c.CreateToken(t.Context(), "x", 1)
+		if failed := failure(t, err, want); failed.Sent || !failed.Unsent() {
+			t.Errorf("%d: got sent %t, unsent %t, want false, true", status, failed.Sent, failed.Unsent())
+		}
+	}
+}
+
 func TestNoProxyOfTheEnvironment(t *testing.T) {
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY"} {
 		t.Setenv(name, "http://"+closedPort(t))

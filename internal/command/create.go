@@ -37,7 +37,9 @@ func (j *job) create(ctx context.Context) error {
 	if err == nil {
 		err = j.handOn(record, p)
 		if err != nil {
-			left = j.giveBack(ctx, record)
+			if left = j.giveBack(ctx, record); len(left) == 0 {
+				p.Drop()
+			}
 		}
 	}
 	if err != nil {
@@ -90,7 +92,7 @@ func (j *job) handOn(r lease.Record, p *place) error {
 // giveBack revokes a token that could not be handed on.
 func (j *job) giveBack(ctx context.Context, r lease.Record) []lease.Left {
 	r.Settings.Revoke, r.Settings.Sweep = true, false
-	_, left := j.releaser(j.account).Release(context.WithoutCancel(ctx), r)
+	_, left := j.releaser(j.account).Release(ctx, r)
 	return left
 }
 

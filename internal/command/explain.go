@@ -99,6 +99,9 @@ func (j *job) advice(failed *jenkins.Error, s *settings.Settings) []string {
 		if failed.Version.Legacy() {
 			return []string{"this is Jenkins " + failed.Version.String() + ": web methods for tokens exist since 2.129"}
 		}
+		if s != nil && s.ForUser != "" && failed.Version.Known() {
+			return []string{"for-user is the id of a user that the controller knows, not the full name: it is the last part of the user's page, <url>/user/<id>/"}
+		}
 		return []string{
 			"is url the root of Jenkins, with its context path (often /jenkins) and without /login or /job?",
 			"or the server is older than 2.129, which has no web methods for tokens",
@@ -108,6 +111,9 @@ func (j *job) advice(failed *jenkins.Error, s *settings.Settings) []string {
 	case jenkins.KindUnavailable:
 		return []string{"the controller is starting, stopping or cut off from its proxy: try again in a minute"}
 	case jenkins.KindServer:
+		if failed.Op != jenkins.OpCreate {
+			return []string{"the controller's log says why"}
+		}
 		return []string{"the controller's log says why; a token that was made all the same is looked for and revoked"}
 	case jenkins.KindAnswer:
 		return []string{"expected was an answer of Jenkins: is url the root of Jenkins? the answer itself is not shown, it could hold a secret"}

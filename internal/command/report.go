@@ -3,6 +3,7 @@ package command
 import (
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -75,17 +76,26 @@ func remains(one lease.Left) string {
 	return b.String()
 }
 
+// plainUser is a user name that a shell leaves as it is.
+var plainUser = regexp.MustCompile(`^[A-Za-z0-9_.][A-Za-z0-9_.@-]*$`)
+
 // command is what else ends the token. What is known by its name alone is found
 // by its run.
 func command(one lease.Left) string {
-	name, ok := lease.ParseName(one.Name)
-	switch {
-	case one.UUID != "":
-		return " or with jenkins-token revoke --uuid " + one.UUID
-	case ok:
-		return " or with jenkins-token sweep --where " + name.Where + " --run " + name.Run
+	text := ""
+	if name, ok := lease.ParseName(one.Name); ok {
+		text = "sweep --where " + name.Where + " --run " + name.Run
 	}
-	return ""
+	if one.UUID != "" {
+		text = "revoke --uuid " + one.UUID
+	}
+	if text != "" && plainUser.MatchString(one.Record.ForUser) {
+		text += " --for-user " + one.Record.ForUser
+	}
+	if text == "" {
+		return ""
+	}
+	return " or with jenkins-token " + text
 }
 
 // tokenPage is the owner's page, which administrators can open too; /me/ would

@@ -51,6 +51,9 @@ func (j *job) revoke(ctx context.Context) error {
 	var left, kept []lease.Left
 	fail := false
 	for _, k := range records {
+		if !j.action {
+			k.record.Settings.Revoke = true // revoke: false is said to the post step
+		}
 		ending, remains := releaser.Release(ctx, k.record)
 		left = append(left, remains...)
 		fail = fail || len(remains) > 0 && k.record.Settings.OnRevokeFailure == settings.Fail
@@ -213,7 +216,7 @@ func (j *job) recordsOfAction() ([]kept, error) {
 	}
 	for _, r := range more {
 		done := func() error { return side.MarkDone(r) }
-		if len(records) > 0 && records[0].record.TokenUUID == r.TokenUUID {
+		if len(records) > 0 && records[0].record.Names[0] == r.Names[0] {
 			records[0].done = done
 			continue
 		}

@@ -351,8 +351,13 @@ func (a *acquisition) undo(ctx context.Context) []Left {
 			left = append(left, Left{Record: a.record, Name: name, Ending: Unknown, Version: a.account.Version()})
 		}
 	}
-	if len(left) == 0 {
+	switch {
+	case len(left) == 0:
 		a.keeper.Drop()
+	case len(a.record.Names) > 0:
+		// What is dealt with needs no post step. The record kept before finds the
+		// rest too.
+		_ = a.keeper.Keep(a.record)
 	}
 	return left
 }

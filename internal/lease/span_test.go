@@ -2,6 +2,7 @@ package lease_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"slices"
@@ -287,4 +288,77 @@ func TestRevokeUUID(t *testing.T) {
 		t.Errorf("itself: %v, %v", ending, err)
 	}
 	w.wantLogins(0)
+}
+
+// Days that the controller counts in its own zone cover the life that was asked
+// for, wherever it stands and whenever the day ends there; and the end that is
+// told is that of the controller to a day.
+func TestExpiryCoversTheLife(t *testing.T) {
+	t.Parallel()
+	for _, zone := range []int{-12, 0, 5, 14} {
+		for _, clock := range []int{0, 9, 23} {
+			for _, life := range []time.Duration{time.Minute, 24 * time.Hour, 25 * time.Hour, 7 * 24 * time.Hour} {
+				at := time.Date(2026, 11, 23, clock, 59, 30, 0, time.UTC)
+				now := at
+				w := newWorld(t, jenkinstest.WithVersion("2.548"), jenkinstest.WithClock(func() time.Time { return now.In(time.FixedZone("there", zone*3600)) }))
+				w.now = func() time.Time { return now }
+				r := w.acquire(func(o *lease.Order) { o.TTL = life })
+				tokens := w.Tokens(owner)
+				ends := tokens[len(tokens)-1].Expires
+				if ends.Before(at.Add(life)) || ends.After(at.Add(life+48*time.Hour)) {
+					t.Errorf("zone %d at %d o'clock: a life of %v ends after %v", zone, clock, life, ends.Sub(at))
+				}
+				if told, err := time.Parse(time.RFC3339, r.ExpiresAt); err != nil || told.Sub(ends).Abs() > 24*time.Hour {
+					t.Errorf("zone %d at %d o'clock: told %s, ends %v", zone, clock, r.ExpiresAt, ends.UTC())
+				}
+				now = at.Add(life - time.Second)
+				if _, err := w.client(jenkins.APIToken(owner, r.Token.Reveal())).WhoAmI(t.Context()); err != nil {
+					t.Errorf("zone %d at %d o'clock: dead within %v: %v", zone, clock, life, err)
+				}
+			}
+		}
+	}
+}
+
+// A server that tells no time is taken to have ours.
+func TestServerWithoutDate(t *testing.T) {
+	t.Parallel()
+	w := newStill(t, -time.Hour)
+	w.AddToken(owner, old("ci/acme", "1.1", "deploy", "aaaaaaaa", time.Hour))
+	w.stand(func(rw http.ResponseWriter, r *http.Request, _ bool) { w.ServeHTTP(undated{rw}, r) })
+	r := w.acquire(func(o *lease.Order) { o.Settings.Sweep = true })
+	if name, _ := lease.ParseName(r.TokenName); !name.End.Equal(noon.Add(time.Hour)) || w.count("/rename") != 0 {
+		t.Errorf("name %s, requests %q", r.TokenName, w.requests())
+	}
+	if ending, left := w.releaser(false).Release(t.Context(), r); ending != lease.Revoked || left != nil {
+		t.Errorf("%v, %+v", ending, left)
+	}
+	w.wantNames()
+}
+
+// undated leaves the date out.
+type undated struct{ http.ResponseWriter }
+
+func (u undated) WriteHeader(status int) {
+	u.Header()["Date"] = nil
+	u.ResponseWriter.WriteHeader(status)
+}
+
+func TestSweepEndsWithASignal(t *testing.T) {
+	t.Parallel()
+	w := newStill(t, 0)
+	for _, nonce := range []string{"aaaaaaaa", "bbbbbbbb", "cccccccc"} {
+		w.AddToken(owner, old("ci/acme", "1.1", "deploy", nonce, time.Hour))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	w.stand(func(rw http.ResponseWriter, r *http.Request, _ bool) {
+		if strings.HasSuffix(r.URL.Path, "/revoke") {
+			cancel()
+		}
+		w.ServeHTTP(rw, r)
+	})
+	got, err := lease.Sweep(ctx, w.life(), w.account(), lease.Filter{}, false)
+	if !errors.Is(err, lease.ErrInterrupted) || len(got.Found) != 3 || !got.Found[0].Revoked || got.Found[1].Revoked || len(w.names()) != 2 {
+		t.Errorf("got %+v, %v", got, err)
+	}
 }

@@ -140,6 +140,9 @@ func Sweep(ctx context.Context, life Life, client *jenkins.Client, filter Filter
 		if is(one.Err, jenkins.KindRefused) || is(one.Err, jenkins.KindRepeated) || work.Err() != nil {
 			break
 		}
+		if ctx.Err() != nil && i+1 < len(s.Found) {
+			return s, ErrInterrupted
+		}
 	}
 	return s, err
 }
