@@ -187,7 +187,7 @@ func (a *acquisition) wait(waits *pauses, answer *jenkins.Error) bool {
 	if answer.Kind == jenkins.KindUnavailable {
 		return a.life.awaitStart(a.again, a.account)
 	}
-	return waits.wait(a.again)
+	return waits.wait(a.again, answer)
 }
 
 // newName draws a name that ends a life after now, and records it before it is
@@ -263,7 +263,7 @@ func (a *acquisition) verify(ctx context.Context) error {
 		case is(err, jenkins.KindForbidden), is(err, jenkins.KindPermission), is(err, jenkins.KindNotFound), is(err, jenkins.KindMethod):
 			a.life.Warn("the new token could not be tried: " + err.Error())
 			return nil
-		case !passing(err) || !waits.wait(a.again):
+		case !passing(err) || !waits.wait(a.again, err):
 			if is(err, jenkins.KindRefused) {
 				a.refused++
 			}
@@ -314,7 +314,7 @@ func (a *acquisition) revokeLost(ctx context.Context, client *jenkins.Client, uu
 		if err == nil {
 			return true
 		}
-		if !passing(err) || !waits.wait(ctx) {
+		if !passing(err) || !waits.wait(ctx, err) {
 			return false
 		}
 	}

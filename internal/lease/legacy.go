@@ -74,7 +74,7 @@ func (a *acquisition) legacy(ctx context.Context, version jenkins.Version) error
 			a.record.Token = secret.New(token.Value())
 			break
 		}
-		if !passing(err) || !waits.wait(a.again) {
+		if !passing(err) || !waits.wait(a.again, err) {
 			return err
 		}
 	}

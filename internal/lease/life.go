@@ -83,8 +83,12 @@ func (l Life) pauses(budget time.Duration) *pauses {
 	return &pauses{l, 50 * time.Millisecond, budget}
 }
 
-// wait pauses and reports whether there is time for another try.
-func (p *pauses) wait(ctx context.Context) bool {
+// wait pauses after what failed, and reports whether there is time for another
+// try. Whoever waits for a controller that gives no answer is told why.
+func (p *pauses) wait(ctx context.Context, failed error) bool {
+	if is(failed, jenkins.KindTimeout) && ctx.Err() == nil {
+		p.life.Notice(failed.Error() + "; it is tried again")
+	}
 	d := p.next/2 + time.Duration(p.life.jitter()*float64(p.next/2))
 	p.next = min(2*p.next, 2*time.Second)
 	if p.left -= d; p.left < 0 {
@@ -144,7 +148,7 @@ func (l Life) starting(ctx context.Context, c *jenkins.Client) bool {
 // awaitStart waits until the controller is up.
 func (l Life) awaitStart(ctx context.Context, c *jenkins.Client) bool {
 	p := l.pauses(l.Timeout)
-	for p.wait(ctx) {
+	for p.wait(ctx, nil) {
 		if starting, err := c.Starting(ctx); err == nil && !starting {
 			return true
 		}

@@ -208,7 +208,7 @@ func (r *release) retry(ctx context.Context, f func() error, again bool) error {
 		if is(err, jenkins.KindRefused) {
 			r.refused++
 		}
-		if err == nil || !again || !passing(err) || !waits.wait(ctx) {
+		if err == nil || !again || !passing(err) || !waits.wait(ctx, err) {
 			return err
 		}
 	}
@@ -259,12 +259,12 @@ func (r *release) revokeSelf(ctx context.Context) (Ending, error) {
 			own = own.With(own.Credential())
 		case is(err, jenkins.KindServer):
 			r.unsaved = err
-			if r.account != nil || !waits.wait(ctx) {
+			if r.account != nil || !waits.wait(ctx, err) {
 				return Failed, err // the account proves that the token is gone, and has it saved
 			}
 			// The next answer tells: a token that is dead is refused, and one that is
 			// alive, because the controller is starting for instance, ends for good.
-		case !passing(err) || !waits.wait(ctx):
+		case !passing(err) || !waits.wait(ctx, err):
 			return Failed, err
 		}
 	}
@@ -332,7 +332,7 @@ func (r *release) save(ctx context.Context) (Ending, error) {
 		if answer := failure(err); answer != nil && answer.Unclear() {
 			lost = append(lost, name)
 		}
-		if !passing(err) || !waits.wait(ctx) {
+		if !passing(err) || !waits.wait(ctx, err) {
 			return Undurable, err
 		}
 	}

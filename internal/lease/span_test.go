@@ -84,9 +84,36 @@ func TestReleasesShareTheTimeout(t *testing.T) {
 			t.Errorf("%v, %+v", ending, left)
 		}
 	}
+	if len(w.notices) > 0 {
+		t.Errorf("said %q, and nothing was tried again", w.notices)
+	}
 	if requests := w.requests(); len(requests) != 1 {
 		t.Errorf("requests %q, want the first alone", requests)
 	}
+}
+
+// A controller without an answer costs a part of the time, and the user knows on
+// what it was spent.
+func TestRequestsWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t).inject("create:hold", "whoami:hold", "revoke:hold")
+	r, left, err := lease.Acquire(t.Context(), w.life(), w.account(jenkins.WithRequestTimeout(200*time.Millisecond)), w.order(), &keeper{w: w})
+	if err != nil || left != nil || len(w.notices) != 2 {
+		t.Fatal(err, left, w.notices)
+	}
+	releaser := w.releaser(false)
+	releaser.Own = func(r lease.Record) (*jenkins.Client, error) {
+		return w.client(jenkins.APIToken(r.Username, r.Token.Reveal()), jenkins.WithRequestTimeout(200*time.Millisecond)), nil
+	}
+	if ending, left := releaser.Release(t.Context(), r); ending != lease.Revoked || left != nil || len(w.notices) != 3 {
+		t.Errorf("%v, %+v", ending, left)
+	}
+	for _, text := range w.notices {
+		if !strings.Contains(text, "no answer in time; it is tried again") {
+			t.Errorf("said %q", text)
+		}
+	}
+	w.wantNames()
 }
 
 // With half of the time gone the post step no longer sweeps.
