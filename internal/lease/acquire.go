@@ -91,9 +91,8 @@ type acquisition struct {
 	signalled context.Context
 	again     context.Context // for further tries
 
-	record  Record
-	own     *jenkins.Client // with the new token
-	refused int             // logins refused so far
+	record Record
+	own    *jenkins.Client // with the new token
 	// doubtful are the names under which a request left without a clear answer;
 	// true where the answer was complete, so that the token exists by now or never
 	// will.
@@ -264,9 +263,6 @@ func (a *acquisition) verify(ctx context.Context) error {
 			a.life.Warn("the new token could not be tried: " + err.Error())
 			return nil
 		case !passing(err) || !waits.wait(a.again, err):
-			if is(err, jenkins.KindRefused) {
-				a.refused++
-			}
 			return fmt.Errorf("try the new token: %w", err)
 		}
 	}
@@ -336,7 +332,7 @@ func (a *acquisition) undo(ctx context.Context) []Left {
 		return nil
 	}
 	if a.record.Complete() {
-		r := &release{life: a.life, account: a.account, record: a.record, refused: a.refused}
+		r := &release{life: a.life, account: a.account, record: a.record}
 		ending, err := r.revoke(ctx)
 		if ending != Revoked && ending != Gone {
 			left = append(left, r.left(ending, err))

@@ -139,7 +139,7 @@ func (l Life) starting(ctx context.Context, c *jenkins.Client) bool {
 		return true
 	}
 	if l.Pause(ctx, time.Second) != nil {
-		return false
+		return true // nobody knows, and a token that is gone must be known to be
 	}
 	starting, err := c.Starting(ctx)
 	return starting || err != nil

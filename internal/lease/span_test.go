@@ -389,3 +389,58 @@ func TestSweepEndsWithASignal(t *testing.T) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
+
+// What an acquisition that failed has dealt with is no longer in the record.
+func TestRecordOfAFailureNamesWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t).inject("create:drop-after", "whoami:other-user=bob", "page:gateway-403")
+	k := &keeper{w: w}
+	_, left, err := lease.Acquire(t.Context(), w.life(), w.account(), w.order(), k)
+	if err == nil || len(left) != 1 || left[0].Ending != lease.Unknown {
+		t.Fatal(err, left)
+	}
+	kept, ok := k.kept()
+	if !ok || kept.Complete() || !slices.Equal(kept.Names, []string{left[0].Name}) {
+		t.Errorf("kept %+v", kept)
+	}
+	w.Forget()
+	if ending, left := w.releaser(true).Release(t.Context(), kept); ending != lease.Gone || left != nil {
+		t.Errorf("%v, %+v", ending, left)
+	}
+	w.wantNames()
+	w.wantLogins(0)
+}
+
+// The sweep of the post step costs no login of the account, whatever the page
+// says to the token.
+func TestTidyingByTheTokenAlone(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []string{"page:gateway-403", "page:status=503", "page:drop-before"} {
+		w := newStill(t, 0)
+		r := w.acquire(func(o *lease.Order) { o.Settings.Sweep = true })
+		w.inject(fault)
+		w.Forget()
+		if ending, left := w.releaser(true).Release(t.Context(), r); ending != lease.Revoked || left != nil {
+			t.Errorf("%v, %+v", ending, left)
+		}
+		if n := w.count("/security/") + w.count("/configure"); n != 1 {
+			t.Errorf("%s: the page was read %d times: %q", fault, n, w.requests())
+		}
+	}
+}
+
+// A token that was refused counts as gone only when the controller was seen to be
+// up, at once and a second later.
+func TestRefusedTokenAndNoTimeToAsk(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.acquire(nil)
+	w.inject("revoke:refuse")
+	releaser := w.releaser(false)
+	releaser.Life.Pause = func(context.Context, time.Duration) error { return context.DeadlineExceeded }
+	if ending, left := releaser.Release(t.Context(), r); ending != lease.Failed || len(left) != 1 {
+		t.Errorf("%v, %+v", ending, left)
+	}
+	w.wantNames(r.TokenName)
+	w.wantLogins(1)
+}
