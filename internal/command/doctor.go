@@ -301,8 +301,8 @@ func (d *diagnosis) list(ctx context.Context) error {
 		d.fail("tokens", what(err), err)
 	case failed != nil:
 		d.warn("tokens", "not to be read, as sweep and the search for a lost token must: "+what(err), d.j.advice(failed, d.settings)...)
-	case all.Listed > crowded:
-		d.warn("tokens", found, fmt.Sprintf("more than %d tokens make the controller slow", crowded))
+	case all.Listed > lease.Crowded:
+		d.warn("tokens", found, fmt.Sprintf("more than %d tokens make the controller slow", lease.Crowded))
 	case all.Over > 0:
 		d.warn("tokens", found, "jenkins-token sweep revokes those that are over")
 	default:
