@@ -1,4 +1,6 @@
 # The image of the action: one static program under its names, and nothing else.
+# A release assembles the same image without docker (tools/release); a test
+# compares the two.
 #
 # Builders before BuildKit build every stage above the one wanted, so with them
 # the base of the stage shell has to be in reach for the default stage too.
@@ -13,7 +15,8 @@ COPY . .
 ARG VERSION=
 RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="-s -w -X main.release=${VERSION}" -o /image/bin/jenkins-token . \
  && for name in create revoke sweep; do ln -s jenkins-token /image/bin/$name; done \
- && mkdir -p /image/etc/ssl /image/tmp && chmod 1777 /image/tmp \
+ && mkdir -p /image/etc/ssl /image/usr/share/licenses /image/tmp && chmod 1777 /image/tmp \
+ && cp LICENSE docs/licenses.md /image/usr/share/licenses/ \
  && cp /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/cert.pem
 
 # For CI systems that need a shell in the image: docker build --target shell .
@@ -22,6 +25,7 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates curl git jq \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /image/bin/ /usr/local/bin/
+COPY --from=build /image/usr/share/licenses/ /usr/local/share/licenses/
 LABEL org.opencontainers.image.title="jenkins-token with a shell" \
       org.opencontainers.image.description="Gives a CI job a short-lived, named Jenkins API token and revokes it; with sh, curl, git and jq" \
       org.opencontainers.image.source="https://github.com/jenkins-token/jenkins-token" \

@@ -1,6 +1,10 @@
 // Command jenkins-emulator keeps an emulated Jenkins controller on a port, for
-// trying out clients by hand and from scripts. See the package jenkinstest for
-// what it emulates.
+// trying out clients by hand, from scripts and as a service container. See the
+// package jenkinstest for what it emulates.
+//
+// Where no arguments can be passed, the environment can: --context-path is
+// JENKINS_EMULATOR_CONTEXT_PATH, and so on. A flag that can be repeated takes
+// one value a line there. Flags win.
 package main
 
 import (
@@ -24,7 +28,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(run(ctx, os.Args[1:], os.LookupEnv, os.Stdout, os.Stderr))
 }
 
 // list collects the values of a flag that can be repeated.
@@ -38,8 +42,9 @@ func (l *list) Set(s string) error {
 }
 
 // run serves until ctx ends and returns the exit status: 0, 1 when it cannot
-// listen, or 2 for wrong arguments.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+// listen, or 2 for wrong arguments. With --check it only asks whether an
+// emulator serves there: 0 if so, else 1.
+func run(ctx context.Context, args []string, lookup func(string) (string, bool), stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("jenkins-emulator", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	addr := flags.String("addr", "127.0.0.1:8080", "`address` to listen on; port 0 takes a free one")
@@ -55,6 +60,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.Var(&noReads, "no-read", "take Overall/Read from the user `NAME`; can be repeated")
 	flags.Var(&jobs, "job", "add a job `NAME`; can be repeated")
 	flags.Var(&faults, "fault", "inject a fault, as `OP:WHAT[=ARG][*TIMES][@RATE]`; can be repeated")
+	check := flags.Bool("check", false, "ask whether an emulator serves at the address, for a container's health check")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
@@ -65,8 +71,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "jenkins-emulator:", err)
 		return 2
 	}
+	if err := fromEnvironment(flags, lookup); err != nil {
+		return usage(err)
+	}
 	if flags.NArg() > 0 {
 		return usage(fmt.Errorf("unexpected argument %q", flags.Arg(0)))
+	}
+	if *check {
+		if err := serves(ctx, *addr, *contextPath); err != nil {
+			fmt.Fprintln(stderr, "jenkins-emulator:", err)
+			return 1
+		}
+		return 0
 	}
 	opts := []jenkinstest.Option{jenkinstest.WithVersion(*version), jenkinstest.WithContextPath(*contextPath)}
 	var names []string
@@ -135,4 +151,49 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "jenkins-emulator:", err)
 		return 1
 	}
+}
+
+// fromEnvironment sets the flags that the arguments did not.
+func fromEnvironment(flags *flag.FlagSet, lookup func(string) (string, bool)) error {
+	given := map[string]bool{}
+	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	var failed []error
+	flags.VisitAll(func(f *flag.Flag) {
+		name := "JENKINS_EMULATOR_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		text, ok := lookup(name)
+		if !ok || text == "" || given[f.Name] {
+			return
+		}
+		values := []string{text}
+		if _, repeated := f.Value.(*list); repeated {
+			values = strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
+		}
+		for _, value := range values {
+			if err := f.Value.Set(value); err != nil {
+				failed = append(failed, fmt.Errorf("%s: %w", name, err))
+			}
+		}
+	})
+	return errors.Join(failed...)
+}
+
+// serves asks for the login page on loopback, at the port of addr.
+func serves(ctx context.Context, addr, contextPath string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort("127.0.0.1", port)+strings.TrimSuffix(contextPath, "/")+"/login", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("the login page says %s", resp.Status)
+	}
+	return nil
 }

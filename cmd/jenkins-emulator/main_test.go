@@ -29,6 +29,9 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
+// none is an empty environment.
+func none(string) (string, bool) { return "", false }
+
 func TestRunServes(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -38,7 +41,7 @@ func TestRunServes(t *testing.T) {
 	status := make(chan int, 1)
 	go func() {
 		status <- run(ctx, []string{"--addr", "127.0.0.1:0", "--user", "alice:a:b", "--admin", "alice", "--user", "bob:x",
-			"--context-path", "/jenkins", "--version", "2.548", "--fault", "any:status=418", "--seed", "1", "--job", "demo"}, in, &stderr)
+			"--context-path", "/jenkins", "--version", "2.548", "--fault", "any:status=418", "--seed", "1", "--job", "demo"}, none, in, &stderr)
 	}()
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
@@ -86,7 +89,7 @@ func TestRunRefusesArguments(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var stderr bytes.Buffer
-			if got := run(t.Context(), test.args, io.Discard, &stderr); got != 2 || !strings.Contains(stderr.String(), test.want) {
+			if got := run(t.Context(), test.args, none, io.Discard, &stderr); got != 2 || !strings.Contains(stderr.String(), test.want) {
 				t.Errorf("exit status %d with %q, want 2 with %q", got, stderr.String(), test.want)
 			}
 		})
@@ -95,7 +98,62 @@ func TestRunRefusesArguments(t *testing.T) {
 
 func TestRunCannotListen(t *testing.T) {
 	t.Parallel()
-	if got := run(t.Context(), []string{"--addr", "127.0.0.1:99999"}, io.Discard, io.Discard); got != 1 {
+	if got := run(t.Context(), []string{"--addr", "127.0.0.1:99999"}, none, io.Discard, io.Discard); got != 1 {
 		t.Errorf("exit status %d, want 1", got)
+	}
+}
+
+func TestRunAsAServiceContainer(t *testing.T) {
+	t.Parallel()
+	environment := map[string]string{
+		"JENKINS_EMULATOR_ADDR": "127.0.0.1:0", "JENKINS_EMULATOR_CONTEXT_PATH": "/jenkins",
+		"JENKINS_EMULATOR_USER": "alice:a b\nbob:x\n", "JENKINS_EMULATOR_VERSION": "2.60", "JENKINS_EMULATOR_JOB": "",
+	}
+	lookup := func(name string) (string, bool) { value, ok := environment[name]; return value, ok }
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	out, in := io.Pipe()
+	status := make(chan int, 1)
+	go func() { status <- run(ctx, []string{"--version", "2.548"}, lookup, in, io.Discard) }()
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, users, _ := strings.Cut(strings.TrimSpace(line), " users: ")
+	if users != "alice, bob" {
+		t.Errorf("got users %q, want alice, bob", users)
+	}
+	req, _ := http.NewRequest("GET", root+"/whoAmI/api/json", nil)
+	req.SetBasicAuth("alice", "a b")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if got := resp.Header.Get("X-Jenkins"); resp.StatusCode != 200 || got != "2.548" {
+		t.Errorf("got status %d from version %q, want 200 from that of the flag", resp.StatusCode, got)
+	}
+	address := strings.TrimSuffix(strings.TrimPrefix(root, "http://"), "/jenkins")
+	for name, test := range map[string]struct {
+		path string
+		want int
+	}{"healthy": {"/jenkins", 0}, "not under this path": {"/other", 1}} {
+		if got := run(t.Context(), []string{"--check", "--addr", address, "--context-path", test.path}, none, io.Discard, io.Discard); got != test.want {
+			t.Errorf("%s: got exit status %d, want %d", name, got, test.want)
+		}
+	}
+	cancel()
+	<-status
+	if got := run(t.Context(), []string{"--check", "--addr", address}, none, io.Discard, io.Discard); got != 1 {
+		t.Errorf("after its end: got exit status %d, want 1", got)
+	}
+}
+
+func TestRunRefusesTheEnvironment(t *testing.T) {
+	t.Parallel()
+	lookup := func(name string) (string, bool) { return "maybe", name == "JENKINS_EMULATOR_NO_CRUMBS" }
+	var stderr bytes.Buffer
+	if got := run(t.Context(), nil, lookup, io.Discard, &stderr); got != 2 || !strings.Contains(stderr.String(), "JENKINS_EMULATOR_NO_CRUMBS") {
+		t.Errorf("exit status %d with %q, want 2 with the name of the variable", got, stderr.String())
 	}
 }

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+)
+
+var (
+	imageForm = regexp.MustCompile(`^[a-z0-9.:/_-]+@sha256:[0-9a-f]{64}$`)
+	imageLine = regexp.MustCompile(`(?m)^  image: \S+$`)
+)
+
+// rewrite makes every action.yml of the repository use a published image.
+func rewrite(repository, image string) error {
+	if !imageForm.MatchString(image) {
+		return fmt.Errorf("an image is named by its digest (REPOSITORY@sha256:…), not %q", image)
+	}
+	nested, err := filepath.Glob(filepath.Join(repository, "*", "action.yml"))
+	if err != nil {
+		return err
+	}
+	for _, file := range append(nested, filepath.Join(repository, "action.yml")) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if n := len(imageLine.FindAll(text, -1)); n != 1 {
+			return fmt.Errorf("%s has %d lines that name an image, not one", file, n)
+		}
+		text = imageLine.ReplaceAll(text, []byte("  image: docker://"+image))
+		if err := os.WriteFile(file, text, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// notes is the section of a version in CHANGELOG.md, which must have its date,
+// and what the release was built with.
+func notes(repository string, v version, image string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(repository, "CHANGELOG.md"))
+	if err != nil {
+		return "", err
+	}
+	section, err := section(string(text), v)
+	if err != nil || image == "" {
+		return section, err
+	}
+	return section + fmt.Sprintf("\nImage: `%s`. Built with %s; how to check it: [verify.md](%s/blob/%s/docs/verify.md).\n", image, runtime.Version(), source, v.text), nil
+}
+
+func section(changelog string, v version) (string, error) {
+	heading := regexp.MustCompile(`(?m)^## \[` + regexp.QuoteMeta(v.number()) + `\] - (.*)$`)
+	at := heading.FindStringSubmatchIndex(changelog)
+	if at == nil {
+		return "", fmt.Errorf("CHANGELOG.md has no section [%s]", v.number())
+	}
+	if date := changelog[at[2]:at[3]]; !regexp.MustCompile(`^\d{4}-\d\d-\d\d$`).MatchString(date) {
+		return "", fmt.Errorf("section [%s] of CHANGELOG.md has no date but %q", v.number(), date)
+	}
+	rest := changelog[at[1]:]
+	if end := regexp.MustCompile(`(?m)^(## |\[[^\]]+\]: )`).FindStringIndex(rest); end != nil {
+		rest = rest[:end[0]]
+	}
+	rest = strings.TrimSpace(rest)
+	if rest == "" {
+		return "", errors.New("the section of CHANGELOG.md is empty")
+	}
+	return rest + "\n", nil
+}
