@@ -204,3 +204,34 @@ func TestTheEntrypointsAgainstJenkins(t *testing.T) {
 		})
 	}
 }
+
+// TestTheOneTokenAgainstJenkins: before 2.129 an account has one token, which
+// everything that uses the account shares.
+func TestTheOneTokenAgainstJenkins(t *testing.T) {
+	dir := entrypoints(t)
+	for _, s := range servers(t) {
+		t.Run(s.name, func(t *testing.T) {
+			if !s.oneToken(t) {
+				t.Skip("accounts of this controller have named tokens")
+			}
+			if out, err := newJob(t, dir, s).call("create"); err == nil || !strings.Contains(out, "legacy: read") {
+				t.Errorf("without legacy: got %v, want a refusal that names the setting\n%s", err, out)
+			}
+			j := newJob(t, dir, s, "INPUT_LEGACY=read")
+			if out, err := j.call("create"); err != nil {
+				t.Fatalf("create: %v\n%s", err, out)
+			}
+			own := s.client(t).With(jenkins.APIToken(s.user, j.pair("GITHUB_OUTPUT", "token")))
+			good := func(after string) {
+				if who, err := own.WhoAmI(t.Context()); err != nil || who.Anonymous {
+					t.Errorf("after %s: got %+v, %v, want that the token is good", after, who, err)
+				}
+			}
+			good("create")
+			if out, err := j.call("revoke"); err != nil {
+				t.Errorf("revoke: %v\n%s", err, out)
+			}
+			good("revoke")
+		})
+	}
+}

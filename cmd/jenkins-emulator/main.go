@@ -4,7 +4,15 @@
 //
 // Where no arguments can be passed, the environment can: --context-path is
 // JENKINS_EMULATOR_CONTEXT_PATH, and so on. A flag that can be repeated takes
-// one value a line there. Flags win.
+// one value a line there. Flags win. In a workflow of GitHub's:
+//
+//	services:
+//	  jenkins:
+//	    image: ghcr.io/jenkins-token/jenkins-emulator:1
+//	    env: {JENKINS_EMULATOR_USER: 'alice:secret', JENKINS_EMULATOR_JOB: deploy}
+//	    ports: ['8080:8080']
+//
+// GitHub waits for the image's health check before the job's first step.
 package main
 
 import (
