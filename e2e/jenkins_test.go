@@ -25,7 +25,11 @@ type server struct {
 func servers(t *testing.T) []server {
 	t.Helper()
 	emulated := jenkinstest.Start(t, jenkinstest.WithUser(user, password))
-	all := []server{{name: "emulator", url: emulated.URL, user: user, password: password}}
+	old := jenkinstest.Start(t, jenkinstest.WithUser(user, password), jenkinstest.WithVersion("2.60.3"))
+	all := []server{
+		{name: "emulator", url: emulated.URL, user: user, password: password},
+		{name: "emulator of 2.60.3", url: old.URL, user: user, password: password},
+	}
 	if root := os.Getenv("JENKINS_E2E_URL"); root != "" {
 		real := server{name: "real", url: root, user: os.Getenv("JENKINS_E2E_USER"), password: os.Getenv("JENKINS_E2E_PASSWORD")}
 		if path := os.Getenv("JENKINS_E2E_CA"); path != "" {
