@@ -9,10 +9,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"runtime"
 	"runtime/debug"
-	"syscall"
 	"time"
 
 	"github.com/jenkins-token/jenkins-token/internal/ci"
@@ -31,23 +29,7 @@ func run(p *command.Program) int {
 		_ = os.Unsetenv("SSL_CERT_FILE")
 		_ = os.Unsetenv("SSL_CERT_DIR")
 	}
-	ctx, cancel := context.WithCancelCause(context.Background())
-	defer cancel(nil)
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
-	go func() {
-		first := code(<-signals)
-		cancel(command.Interrupted{Code: first})
-		os.Exit(code(<-signals))
-	}()
-	return p.Run(ctx)
-}
-
-func code(s os.Signal) int {
-	if s == syscall.SIGTERM {
-		return 143
-	}
-	return 130
+	return p.Run(command.Interruptible(context.Background(), os.Exit))
 }
 
 // newProgram hands the program this process' surroundings. Nothing below main

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -116,6 +117,12 @@ func WithProxy(proxy func(*url.URL) (*url.URL, error)) Option {
 		}
 		return nil
 	}
+}
+
+// WithDial makes connections by dial, for instance through a tunnel. Without this
+// option they are made as net/http does.
+func WithDial(dial func(ctx context.Context, network, address string) (net.Conn, error)) Option {
+	return func(c *Client) error { c.transport.DialContext = dial; return nil }
 }
 
 // WithUserAgent sets the User-Agent, which Jenkins' access log shows.

@@ -127,6 +127,9 @@ func (j *job) options(ca []byte, timeout time.Duration) []jenkins.Option {
 		jenkins.WithUserAgent(j.userAgent()), jenkins.WithProxy(j.proxy()), jenkins.WithClock(j.Now),
 		jenkins.WithRequestTimeout(max(time.Second, timeout/3)),
 	}
+	if j.Dial != nil {
+		options = append(options, jenkins.WithDial(j.Dial))
+	}
 	if len(ca) > 0 {
 		options = append(options, jenkins.WithCA(ca))
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -43,13 +44,20 @@ type Program struct {
 	Pause          func(context.Context, time.Duration) error
 	Random         io.Reader
 	Version        string // one line of its own
+	// Dial connects to controllers and proxies; nil is the way of net/http.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Around is called for each write that hands something on, so that a test can
+	// end the program on either side of it; nil writes and nothing else.
+	Around func(what string, write func() error) error
 }
 
-// Interrupted is the cause of a context that a signal ended.
-type Interrupted struct{ Code int }
-
-// Error implements error.
-func (Interrupted) Error() string { return "interrupted by a signal" }
+// write hands something on: a record, masks, an output, a summary.
+func (p *Program) write(what string, f func() error) error {
+	if p.Around == nil {
+		return f()
+	}
+	return p.Around(what, f)
+}
 
 // IsAction reports whether argv0 is one of the names under which the program is
 // the action.

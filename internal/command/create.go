@@ -68,7 +68,7 @@ func (j *job) handOn(r lease.Record, p *place) error {
 	step, has := j.system.(outputs)
 	switch {
 	case p.stdout:
-		if _, err := fmt.Fprintf(j.Stdout, "%s\n", r.Encode()); err != nil {
+		if err := j.print("record", string(r.Encode())); err != nil {
 			return &ci.ChannelError{Channel: "record on standard output", Err: err}
 		}
 	case has:
@@ -76,17 +76,23 @@ func (j *job) handOn(r lease.Record, p *place) error {
 			{"token", r.Token.Reveal()}, {"token-name", r.TokenName}, {"token-uuid", r.TokenUUID},
 			{"username", r.Username}, {"url", r.URL}, {"expires-at", r.ExpiresAt},
 		} {
-			if err := step.Output(output[0], output[1]); err != nil {
+			err := j.write("output "+output[0], func() error { return step.Output(output[0], output[1]) })
+			if err != nil {
 				return err
 			}
 		}
 	case p.private:
 		// Nobody knows the file's name otherwise.
-		if _, err := fmt.Fprintln(j.Stdout, p.file.Path()); err != nil {
+		if err := j.print("path of the record", p.file.Path()); err != nil {
 			return &ci.ChannelError{Channel: "path of the record", Err: err}
 		}
 	}
 	return nil
+}
+
+// print writes a line to standard output.
+func (j *job) print(what, line string) error {
+	return j.write(what, func() error { _, err := fmt.Fprintln(j.Stdout, line); return err })
 }
 
 // giveBack revokes a token that could not be handed on.

@@ -117,17 +117,17 @@ func (j *job) privateFile(files ci.Files) (string, error) {
 func (p *place) Keep(r lease.Record) error {
 	p.kept = true
 	if p.job.action {
-		if err := p.job.runner.Keep(r.Encode()); err != nil {
+		if err := p.job.write("state", func() error { return p.job.runner.Keep(r.Encode()) }); err != nil {
 			return err
 		}
 	}
 	if p.side != nil {
-		if err := p.side.Keep(r); err != nil {
+		if err := p.job.write("side file", func() error { return p.side.Keep(r) }); err != nil {
 			return &ci.ChannelError{Channel: "side file", Variable: "GITHUB_STATE", Err: err}
 		}
 	}
 	if p.file != nil {
-		if err := p.file.Keep(r); err != nil {
+		if err := p.job.write("record's file", func() error { return p.file.Keep(r) }); err != nil {
 			return &ci.ChannelError{Channel: "record's file", Err: err}
 		}
 	}
@@ -137,7 +137,7 @@ func (p *place) Keep(r lease.Record) error {
 // Mask implements lease.Keeper.
 func (p *place) Mask(texts []secret.String) error {
 	if log, ok := p.job.system.(masker); ok {
-		return log.Mask(texts...)
+		return p.job.write("masks", func() error { return log.Mask(texts...) })
 	}
 	return nil
 }
@@ -146,12 +146,12 @@ func (p *place) Mask(texts []secret.String) error {
 // search that finds nothing.
 func (p *place) Drop() {
 	if p.job.action && p.kept {
-		_ = p.job.runner.Keep(nil)
+		_ = p.job.write("void state", func() error { return p.job.runner.Keep(nil) })
 	}
 	if p.side != nil && p.kept {
-		_ = p.side.Drop()
+		_ = p.job.write("void side file", p.side.Drop)
 	}
 	if p.file != nil {
-		_ = p.file.Remove()
+		_ = p.job.write("removal of the record's file", p.file.Remove)
 	}
 }

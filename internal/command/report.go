@@ -28,7 +28,7 @@ func (j *job) report(left []lease.Left) {
 		fmt.Fprintf(&summary, "- %s\n", markdown(text))
 	}
 	if page, ok := j.system.(summarizer); ok {
-		if err := page.Summary(summary.String()); err != nil {
+		if err := j.write("summary", func() error { return page.Summary(summary.String()) }); err != nil {
 			j.system.Say(ci.Notice, err.Error())
 		}
 	}

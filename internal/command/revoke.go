@@ -76,7 +76,7 @@ func (j *job) revoke(ctx context.Context) error {
 		default:
 			j.system.Say(ci.Progress, subject(k.record)+" is revoked")
 		}
-		if err := k.done(); err != nil {
+		if err := j.write("done", k.done); err != nil {
 			j.system.Say(ci.Notice, "the token is revoked, but its record could not be removed")
 		}
 	}

@@ -148,6 +148,13 @@ func (j *Jenkins) Inject(specs ...string) error {
 	return nil
 }
 
+// Calm takes back all faults that wait.
+func (j *Jenkins) Calm() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.faults = nil
+}
+
 // operation tells what a request is for, "" for something else.
 func (c *call) operation() string {
 	if !c.splitPath() || len(c.segs) == 0 {

@@ -1,0 +1,157 @@
+package command_test
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http/httptrace"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jenkins-token/jenkins-token/internal/command"
+)
+
+var update = flag.Bool("update", false, "write the tables of testdata anew")
+
+// noon is when everything begins, for the program and for the controller.
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// TestMain lets this test binary play the program under its names.
+func TestMain(m *testing.M) {
+	if name := filepath.Base(os.Args[0]); command.IsAction(name) || name == "jenkins-token" {
+		os.Exit(play())
+	}
+	os.Exit(m.Run())
+}
+
+// play is the program as a process of its own, which a test can end at a point.
+func play() int {
+	p := newProgram(os.Args, os.LookupEnv, os.Stdin, os.Stdout, os.Stderr, 1)
+	now := noon
+	p.Now = func() time.Time { return now }
+	p.Pause = func(ctx context.Context, d time.Duration) error { now = now.Add(d); return ctx.Err() }
+	ctx := command.Interruptible(context.Background(), os.Exit)
+	trace := os.NewFile(3, "trace")
+	if _, err := trace.Stat(); err != nil {
+		return p.Run(ctx)
+	}
+	end := &stops{ctx: ctx, out: trace}
+	context.AfterFunc(ctx, func() { _, _ = fmt.Fprintln(trace, taken) })
+	end.at, _ = strconv.Atoi(os.Getenv("STOP_AT"))
+	end.by = signalsOf(os.Getenv("STOP_BY"))
+	p.Around = func(what string, write func() error) error {
+		end.point("before " + what)
+		err := write()
+		end.point("after " + what)
+		return err
+	}
+	end.point("start")
+	code := p.Run(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn:              func(string) { end.requests++; end.point(fmt.Sprintf("before #%d", end.requests)) },
+		GotFirstResponseByte: func() { end.point(fmt.Sprintf("answered #%d", end.requests)) },
+	}))
+	end.point("exit")
+	return code
+}
+
+// signalsOf reads names of signals.
+func signalsOf(names string) (signals []syscall.Signal) {
+	for name := range strings.FieldsSeq(names) {
+		signals = append(signals, map[string]syscall.Signal{"SIGINT": syscall.SIGINT, "SIGTERM": syscall.SIGTERM, "SIGKILL": syscall.SIGKILL}[name])
+	}
+	return signals
+}
+
+// stops numbers the points between start and exit, and has the process get its
+// signals at one of them.
+type stops struct {
+	ctx      context.Context
+	out      io.Writer
+	at       int // number of the point, from 1; 0 for none
+	by       []syscall.Signal
+	requests int // one at a time
+
+	mu sync.Mutex
+	n  int
+}
+
+// taken is what a process says when it has taken a signal and goes on.
+const taken = "taken"
+
+func (s *stops) point(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.n++
+	_, _ = fmt.Fprintln(s.out, name)
+	if s.n != s.at {
+		return
+	}
+	for i, signal := range s.by {
+		_ = syscall.Kill(os.Getpid(), signal)
+		if signal == syscall.SIGKILL || i > 0 {
+			select {} // this is the end
+		}
+		<-s.ctx.Done()
+	}
+}
+
+// newProgram is the program with the randomness of a test; clock and pauses
+// are the caller's to set.
+func newProgram(args []string, lookup func(string) (string, bool), stdin io.Reader, stdout, stderr io.Writer, seed uint64) *command.Program {
+	var key [32]byte
+	binary.LittleEndian.PutUint64(key[:], seed)
+	return &command.Program{
+		Args: args, Lookup: lookup, Stdin: stdin, Stdout: stdout, Stderr: stderr,
+		ReadFile: os.ReadFile, Exists: exists, Executable: os.Executable, Hostname: "builder",
+		Random: rand.NewChaCha8(key), Version: "jenkins-token v0.0.0 (commit 0000000, go1.26 linux/amd64)",
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// compareGolden compares a table with the one in testdata. Each row of it that
+// changes is a change of what the program promises.
+func compareGolden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s:\n%s", name, got)
+	if got == string(want) {
+		return
+	}
+	a, b := strings.Split(got, "\n"), strings.Split(string(want), "\n")
+	for i := range max(len(a), len(b)) {
+		var g, w string
+		if i < len(a) {
+			g = a[i]
+		}
+		if i < len(b) {
+			w = b[i]
+		}
+		if g != w {
+			t.Errorf("%s, line %d\ngot  %s\nwant %s", name, i+1, cmp.Or(g, "nothing"), cmp.Or(w, "nothing"))
+		}
+	}
+}
