@@ -43,6 +43,7 @@ func newProgram() *command.Program {
 		Stdout:     os.Stdout,
 		Stderr:     os.Stderr,
 		Terminal:   terminal(os.Stdout),
+		Nowhere:    nowhere(os.Stdout),
 		Merged:     same(os.Stdout, os.Stderr),
 		ReadFile:   os.ReadFile,
 		Exists:     exists,
@@ -58,7 +59,18 @@ func newProgram() *command.Program {
 
 func terminal(f *os.File) bool {
 	info, err := f.Stat()
-	return err == nil && info.Mode()&(os.ModeDevice|os.ModeCharDevice) == os.ModeDevice|os.ModeCharDevice && info.Name() != "null"
+	return err == nil && info.Mode()&(os.ModeDevice|os.ModeCharDevice) == os.ModeDevice|os.ModeCharDevice
+}
+
+// nowhere reports whether f is the null device, which also stands in for a
+// standard output that was closed.
+func nowhere(f *os.File) bool {
+	info, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	null, err := os.Stat(os.DevNull)
+	return err == nil && os.SameFile(info, null)
 }
 
 // same reports whether two streams are one file, pipe or device.

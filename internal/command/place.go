@@ -83,6 +83,8 @@ func (j *job) readable() error {
 	switch {
 	case j.plugin:
 		return usage("--lease -: the standard output of a plugin is the log, and the record holds the token", "--lease FILE writes it to a file of the workspace, which the steps share")
+	case j.Nowhere:
+		return usage("the record would be lost, and with it the way to revoke the token: standard output is closed or the null device", "--lease FILE writes it to a file")
 	case j.flags.set["show"]:
 		return nil
 	case j.Terminal:
