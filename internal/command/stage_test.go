@@ -32,7 +32,7 @@ type stage struct {
 	own    jenkinstest.Token // the account's own, which nobody may revoke
 	url    string
 	dir    string
-	system string            // github, act or plain
+	system string            // see on
 	env    map[string]string // what every step gets
 	now    func() time.Time
 	pause  func(context.Context, time.Duration) error
@@ -40,6 +40,7 @@ type stage struct {
 	seed   uint64
 	hold   *hold
 	around func(string, func() error) error
+	shown  []shown // see wantNoSecret
 
 	requests atomic.Int64
 
@@ -146,7 +147,7 @@ func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 }
 
-// on sets what runs the steps: github, act or plain. The credential is the
+// on sets what runs the steps: github, act, buildkite or plain. The credential is the
 // account's password, or its API token.
 func (s *stage) on(system string, byToken bool) *stage {
 	s.t.Helper()
@@ -160,7 +161,13 @@ func (s *stage) on(system string, byToken bool) *stage {
 			s.t.Fatal(err)
 		}
 	}
-	if system == "plain" {
+	if system == "buildkite" {
+		maps.Copy(s.env, map[string]string{
+			"BUILDKITE": "true", "BUILDKITE_JOB_ID": "e44f", "BUILDKITE_ORGANIZATION_SLUG": "acme", "BUILDKITE_PIPELINE_SLUG": "web",
+			"BUILDKITE_BUILD_NUMBER": "17", "BUILDKITE_RETRY_COUNT": "0", "BUILDKITE_STEP_KEY": "deploy", "TMPDIR": s.path("temp"),
+		})
+	}
+	if system == "plain" || system == "buildkite" {
 		maps.Copy(s.env, map[string]string{"JENKINS_URL": s.url, "JENKINS_USERNAME": owner, "JENKINS_" + name: text})
 		return s
 	}
@@ -232,6 +239,10 @@ func (s *stage) runContext(ctx context.Context, stdin string, args ...string) ra
 	s.seed++
 	p := newProgram(args, lookup, strings.NewReader(stdin), &stdout, &stderr, 1000+s.seed)
 	p.Now, p.Pause, p.Dial, p.Around = s.now, s.pause, s.dial, s.around
+	p.Tool = func(name string, args, env []string, _ []byte) error {
+		s.shown = append(s.shown, shown{"command line of " + name, strings.Join(args, "\n"), false}, shown{"environment of " + name, strings.Join(env, "\n"), false})
+		return nil
+	}
 	begin := s.now()
 	r := ran{args: args, exit: p.Run(ctx), took: s.now().Sub(begin)}
 	r.stdout, r.stderr = stdout.String(), stderr.String()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jenkins-token/jenkins-token/internal/settings"
@@ -264,10 +265,24 @@ func (r *release) revokeSelf(ctx context.Context) (Ending, error) {
 			}
 			// The next answer tells: a token that is dead is refused, and one that is
 			// alive, because the controller is starting for instance, ends for good.
+		case unanswered(err):
+			// The token may be dead by now, and to show a dead one is a refused login,
+			// even where its answer is lost as well: once more, when answers come again.
+			if !again || !waits.wait(ctx, err) || !r.life.awaitStart(ctx, own) {
+				return Failed, err
+			}
+			again = false
 		case !passing(err) || !waits.wait(ctx, err):
 			return Failed, err
 		}
 	}
+}
+
+// unanswered reports whether the controller may have got a request of which no
+// answer came.
+func unanswered(err error) bool {
+	failed := failure(err)
+	return failed != nil && failed.Sent && failed.Status == 0
 }
 
 // revokeByAccount ends the token by the account's own credential. Jenkins says
@@ -332,7 +347,7 @@ func (r *release) save(ctx context.Context) (Ending, error) {
 		if answer := failure(err); answer != nil && answer.Unclear() {
 			lost = append(lost, name)
 		}
-		if !passing(err) || !waits.wait(ctx, err) {
+		if len(lost) >= createTries || !passing(err) || !waits.wait(ctx, err) {
 			return Undurable, err
 		}
 	}
@@ -357,15 +372,17 @@ func (r *release) throwAway(ctx context.Context) (string, error) {
 	if err != nil {
 		return name.String(), err
 	}
+	unsaved := false
 	err = r.retry(ctx, func() error {
 		err := r.account.RevokeToken(ctx, token.UUID)
 		if is(err, jenkins.KindServer) {
+			unsaved = true
 			return nil // dead in memory; to repeat it would save nothing
 		}
 		return err
 	}, true)
-	if err != nil {
-		r.life.Notice("a token made to save the account is left until it is swept: " + name.String())
+	if err != nil || unsaved {
+		r.life.Notice("a token made to save the account may be left until it is swept: " + name.String())
 	}
 	return name.String(), nil
 }
@@ -376,13 +393,18 @@ func (r *release) clear(ctx context.Context, names []string) {
 		return
 	}
 	found, err := r.life.search(ctx, r.account, names)
-	for _, token := range found {
-		if failed := r.retry(ctx, func() error { return r.account.RevokeToken(ctx, token.UUID) }, true); failed != nil {
-			err = failed
+	left := names
+	if err == nil {
+		left = nil
+		for _, name := range names {
+			token, listed := found[name]
+			if listed && r.retry(ctx, func() error { return r.account.RevokeToken(ctx, token.UUID) }, true) != nil {
+				left = append(left, name)
+			}
 		}
 	}
-	if err != nil {
-		r.life.Notice("tokens made to save the account may be left until they are swept")
+	if len(left) > 0 {
+		r.life.Notice("tokens made to save the account may be left until they are swept: " + strings.Join(left, ", "))
 	}
 }
 

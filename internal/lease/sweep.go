@@ -133,10 +133,20 @@ func Sweep(ctx context.Context, life Life, client *jenkins.Client, filter Filter
 	case is(err, jenkins.KindPage), dryRun:
 		return s, err
 	}
+	var unsaved []*Swept
+	defer func() { r.saveSwept(work, client, unsaved) }()
 	for i := range s.Found {
 		one := &s.Found[i]
-		one.Err = r.retry(work, func() error { return client.RevokeToken(work, one.UUID) }, true)
+		undurable := false
+		one.Err = r.retry(work, func() error {
+			err := client.RevokeToken(work, one.UUID)
+			undurable = undurable || is(err, jenkins.KindServer)
+			return err
+		}, true)
 		one.Revoked = one.Err == nil
+		if undurable && one.Revoked {
+			unsaved = append(unsaved, one)
+		}
 		if is(one.Err, jenkins.KindRefused) || is(one.Err, jenkins.KindRepeated) || work.Err() != nil {
 			break
 		}
@@ -145,4 +155,18 @@ func Sweep(ctx context.Context, life Life, client *jenkins.Client, filter Filter
 		}
 	}
 	return s, err
+}
+
+// saveSwept has the account saved after answers of 500: the 200 that followed
+// saved nothing. Tokens that may return are not revoked.
+func (r *release) saveSwept(ctx context.Context, client *jenkins.Client, unsaved []*Swept) {
+	if len(unsaved) == 0 {
+		return
+	}
+	r.account = client
+	if _, err := r.save(ctx); err != nil {
+		for _, one := range unsaved {
+			one.Revoked, one.Err = false, fmt.Errorf("dead now, but may return when the controller restarts: %w", err)
+		}
+	}
 }
