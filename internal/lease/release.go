@@ -239,7 +239,7 @@ func (r *release) revoke(ctx context.Context) (Ending, error) {
 func (r *release) revokeSelf(ctx context.Context) (Ending, error) {
 	own := r.own
 	waits := r.life.pauses(r.life.Timeout)
-	for again := true; ; {
+	for again, lost := true, false; ; {
 		err := r.retry(ctx, func() error { return r.end(ctx, own) }, false)
 		switch {
 		case err == nil:
@@ -247,16 +247,16 @@ func (r *release) revokeSelf(ctx context.Context) (Ending, error) {
 		case is(err, jenkins.KindRefused), is(err, jenkins.KindRepeated):
 			// Final, but for a controller that is starting or stopping: it refuses good
 			// tokens too.
-			if !again || !r.life.starting(ctx, own) {
+			if !again && !lost || !r.life.starting(ctx, own) {
 				if r.unsaved != nil {
 					return Undurable, r.unsaved
 				}
 				return Gone, nil
 			}
-			again = false
-			if !r.life.awaitStart(ctx, own) {
+			if !again || !r.life.awaitStart(ctx, own) {
 				return Failed, err
 			}
+			again = false
 			own = own.With(own.Credential())
 		case is(err, jenkins.KindServer):
 			r.unsaved = err
@@ -271,7 +271,7 @@ func (r *release) revokeSelf(ctx context.Context) (Ending, error) {
 			if !again || !waits.wait(ctx, err) || !r.life.awaitStart(ctx, own) {
 				return Failed, err
 			}
-			again = false
+			again, lost = false, true
 		case !passing(err) || !waits.wait(ctx, err):
 			return Failed, err
 		}
