@@ -235,7 +235,8 @@ func (c *Client) Version() Version {
 }
 
 // ClockOffset is how far the controller's clock is ahead of ours, by the Date of
-// the last answer, to the second; false before there was one.
+// the last answer, to the second; false before there was one. A Date more than two
+// years off does not count.
 func (c *Client) ClockOffset() (time.Duration, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -299,7 +300,7 @@ func (c *Client) send(ctx context.Context, r request, with *crumb, read func(*ht
 		failed.Err = cause(err)
 		return failed
 	}
-	defer drain(answer.Body)
+	defer drain(answer)
 	c.note(answer.Header)
 	if answer.StatusCode != http.StatusOK {
 		failed := c.fail(r, KindAnswer)
@@ -344,9 +345,19 @@ func (c *Client) note(h http.Header) {
 	if v := ParseVersion(h.Get("X-Jenkins")); v.Known() {
 		c.version = v
 	}
-	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+	if date, ok := c.date(h); ok {
 		c.clock, c.dated = date.Sub(c.now()), true
 	}
+}
+
+// strayDate is how far off a Date can be and still be a clock's.
+const strayDate = 2 * 365 * 24 * time.Hour
+
+// date is the controller's time by an answer, false when it gives none that can
+// be right.
+func (c *Client) date(h http.Header) (time.Time, bool) {
+	date, err := http.ParseTime(h.Get("Date"))
+	return date, err == nil && date.Sub(c.now()).Abs() <= strayDate
 }
 
 // post sends a POST with what the credential needs: a password or a bearer
@@ -393,7 +404,10 @@ func readAll(answer *http.Response) ([]byte, error) {
 }
 
 // drain lets the connection be used again, unless the server goes on and on.
-func drain(body io.ReadCloser) {
-	_, _ = io.CopyN(io.Discard, body, errorLimit)
-	_ = body.Close()
+// After 101 the body is the connection itself, which no context ends.
+func drain(answer *http.Response) {
+	if answer.StatusCode != http.StatusSwitchingProtocols {
+		_, _ = io.CopyN(io.Discard, answer.Body, errorLimit)
+	}
+	_ = answer.Body.Close()
 }

@@ -21,6 +21,7 @@ const (
 	user      = "alice"
 	password  = "Pa55-of-alice"
 	tokenText = "110123456789abcdef0123456789abcdef"
+	madeText  = "11fedcba9876543210fedcba9876543210"
 	uuid      = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
 	bodyText  = "text-of-the-body"
 	methods   = "/me/descriptorByName/jenkins.security.ApiTokenProperty/"
@@ -118,11 +119,11 @@ func noSecrets(t testing.TB, err error, more ...string) {
 		}
 	}
 	for _, verb := range []string{"%v", "%+v", "%q"} {
-		look(fmt.Sprintf(verb, err), append(more, password, tokenText, bodyText, "proxy-pa55", "query-text")...)
+		look(fmt.Sprintf(verb, err), append(more, password, tokenText, madeText, bodyText, "proxy-pa55", "query-text")...)
 	}
 	// A cause in the connection may quote the server, but nothing of ours.
 	for e := err; e != nil; e = errors.Unwrap(e) {
-		look(e.Error()+fmt.Sprintf("%#v", e), append(more, password, tokenText, "proxy-pa55")...)
+		look(e.Error()+fmt.Sprintf("%#v", e), append(more, password, tokenText, madeText, "proxy-pa55")...)
 	}
 }
 
@@ -152,5 +153,5 @@ func inject(t testing.TB, srv *jenkinstest.Server, specs ...string) {
 // created writes the answer to a good generateNewToken.
 func created(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json;charset=utf-8")
-	fmt.Fprintf(w, `{"status":"ok","data":{"tokenName":%q,"tokenUuid":%q,"tokenValue":%q}}`, r.PostFormValue("newTokenName"), uuid, tokenText)
+	fmt.Fprintf(w, `{"status":"ok","data":{"tokenName":%q,"tokenUuid":%q,"tokenValue":%q}}`, r.PostFormValue("newTokenName"), uuid, madeText)
 }

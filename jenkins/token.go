@@ -72,9 +72,13 @@ func (c *Client) CreateToken(ctx context.Context, name string, days int) (Token,
 		if err != nil && loginPage(answer, body) {
 			return kindError(KindLoginPage)
 		}
+		if err == nil && token.Value() == c.cred.text.reveal() {
+			token = Token{}
+			return kindError(KindAnswer)
+		}
 		if expires {
 			now := c.now()
-			if date, err := http.ParseTime(answer.Header.Get("Date")); err == nil {
+			if date, ok := c.date(answer.Header); ok {
 				now = date
 			}
 			token.Expires = now.UTC().Truncate(24*time.Hour).AddDate(0, 0, days+1)

@@ -144,7 +144,7 @@ func TestExpiry(t *testing.T) {
 		t.Parallel()
 		address, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
 			w.Header()["Date"] = nil
-			_, _ = fmt.Fprintf(w, `{"status":"ok","data":{"tokenName":"x","tokenUuid":%q,"tokenValue":%q,"expirationDate":"11/24/26"}}`, uuid, tokenText)
+			_, _ = fmt.Fprintf(w, `{"status":"ok","data":{"tokenName":"x","tokenUuid":%q,"tokenValue":%q,"expirationDate":"11/24/26"}}`, uuid, madeText)
 		})
 		c := newClient(t, address, jenkins.APIToken(user, tokenText), jenkins.WithClock(func() time.Time { return time.Date(2026, 11, 23, 1, 0, 0, 0, time.UTC) }))
 		token, err := c.CreateToken(t.Context(), "x", 1)
@@ -159,7 +159,7 @@ func TestCreateAnswers(t *testing.T) {
 	data := func(name, id, value string) string {
 		return fmt.Sprintf(`{"status":"ok","data":{"tokenName":%s,"tokenUuid":%s,"tokenValue":%s}}`, name, id, value)
 	}
-	quoted, value := `"`+uuid+`"`, `"`+tokenText+`"`
+	quoted, value := `"`+uuid+`"`, `"`+madeText+`"`
 	good := data(`"x"`, quoted, value)
 	for _, test := range []struct {
 		name, body string
@@ -189,9 +189,9 @@ func TestCreateAnswers(t *testing.T) {
 		{"uuid with a line break", data(`"x"`, `"`+uuid+`\n::error::"`, value), 0, false},
 		{"uuid in capitals", data(`"x"`, strings.ToUpper(quoted), value), 0, false},
 		{"no value", data(`"x"`, quoted, `""`), 0, false},
-		{"value with a line break", data(`"x"`, quoted, `"`+tokenText+`\n"`), 0, false},
-		{"value with a quote", data(`"x"`, quoted, `"`+tokenText+`\""`), 0, false},
-		{"value with a dollar", data(`"x"`, quoted, `"`+tokenText+`$x"`), 0, false},
+		{"value with a line break", data(`"x"`, quoted, `"`+madeText+`\n"`), 0, false},
+		{"value with a quote", data(`"x"`, quoted, `"`+madeText+`\""`), 0, false},
+		{"value with a dollar", data(`"x"`, quoted, `"`+madeText+`$x"`), 0, false},
 		{"short value", data(`"x"`, quoted, `"11aa"`), 0, false},
 		{"long value", data(`"x"`, quoted, `"`+strings.Repeat("a", 257)+`"`), 0, false},
 		{"number for a value", data(`"x"`, quoted, `1`), 0, false},
