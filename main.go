@@ -7,6 +7,8 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"io"
+	"log"
 	"os"
 	"os/exec"
 	"runtime"
@@ -29,6 +31,9 @@ func run(p *command.Program) int {
 		_ = os.Unsetenv("SSL_CERT_FILE")
 		_ = os.Unsetenv("SSL_CERT_DIR")
 	}
+	// net/http writes what a server sends unasked to the standard logger, and a
+	// runner obeys commands anywhere in standard error.
+	log.SetOutput(io.Discard)
 	return p.Run(command.Interruptible(context.Background(), os.Exit))
 }
 
