@@ -1,6 +1,7 @@
 package jenkins
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -12,7 +13,7 @@ import (
 )
 
 // ListedToken is a token as the user's token page shows it. Its name is foreign
-// data of any length and content.
+// data of any content, of up to a megabyte.
 type ListedToken struct {
 	UUID    string
 	Name    string
@@ -28,8 +29,9 @@ var errStop = errors.New("stop")
 
 // Tokens hands the tokens of the client's user to yield, in the order of the
 // page, until it returns false. At most limit bytes of the page are read; a
-// longer page is an error of [KindCut], after all tokens before the limit were
-// handed over. A page of another layout is [KindPage].
+// longer page, and one with a piece larger than 512 KiB, is an error of [KindCut],
+// after all tokens before that were handed over. A page of another layout is
+// [KindPage].
 //
 // No other interface of Jenkins lists tokens. The page is /me/security/ since
 // 2.468 (LTS 2.479.1) and /me/configure before; the wrong one is 404.
@@ -64,13 +66,11 @@ func readTokenPage(page io.Reader, limit int64, yield func(ListedToken) bool) er
 			switch {
 			case errors.Is(err, errCut):
 				return kindError(KindCut)
-			case errors.Is(err, html.ErrBufferExceeded):
-				return kindError(KindPage)
-			case !errors.Is(err, io.EOF):
+			case !errors.Is(err, io.EOF) && !errors.Is(err, html.ErrBufferExceeded):
 				return err
 			case !p.known:
 				return kindError(KindPage)
-			case !p.ended:
+			case !p.ended || errors.Is(err, html.ErrBufferExceeded):
 				return kindError(KindCut)
 			}
 			if err := p.flush(); err != nil && !errors.Is(err, errStop) {
@@ -105,15 +105,16 @@ type reader struct {
 	known  bool // the page holds a list of tokens
 	ended  bool // the page came to its end
 	row    ListedToken
-	naming bool // inside the span that holds the name
+	naming int    // how many elements are open from the one that holds the name on
+	holder string // its tag
+	name   []byte // what it has held so far
 
 	drawing int // how many svg elements are open
 }
 
 func (p *reader) start(t html.Token) error {
-	p.naming = false
 	var id, name, value, class string
-	for _, a := range t.Attr {
+	for _, a := range t.Attr { // of two of one name the tokenizer keeps the first
 		switch a.Key {
 		case "id":
 			id = a.Val
@@ -126,6 +127,9 @@ func (p *reader) start(t html.Token) error {
 		}
 	}
 	has := func(want string) bool { return slices.Contains(strings.Fields(class), want) }
+	if p.naming > 0 && t.Data == p.holder && t.Type == html.StartTagToken {
+		p.naming++
+	}
 	switch {
 	case t.Data == "svg" && t.Type == html.StartTagToken:
 		p.drawing++
@@ -145,25 +149,32 @@ func (p *reader) start(t html.Token) error {
 		}
 		p.row = ListedToken{UUID: id}
 	case has("token-name"):
-		p.naming = t.Type == html.StartTagToken
+		if p.naming == 0 && t.Type == html.StartTagToken && t.Data != "input" {
+			p.naming, p.holder = 1, t.Data
+		}
 	case has("token-creation"):
 		p.row.Expired = has("error")
-		if p.row.Name != "" {
+		if len(p.name) > 0 {
 			return p.flush()
 		}
 	}
 	return nil
 }
 
+// text collects a name, over tags inside it: a part of one could look like
+// another.
 func (p *reader) text(z *html.Tokenizer) {
-	if p.naming {
-		p.row.Name += string(z.Text())
+	if p.naming > 0 && len(p.name) <= attributeLimit {
+		p.name = append(p.name, z.Text()...)
 	}
 }
 
 func (p *reader) end(z *html.Tokenizer) {
-	p.naming = false
-	switch name, _ := z.TagName(); string(name) {
+	name, _ := z.TagName()
+	if p.naming > 0 && string(name) == p.holder {
+		p.naming--
+	}
+	switch string(name) {
 	case "svg":
 		p.drawing = max(0, p.drawing-1)
 	case "html":
@@ -171,15 +182,15 @@ func (p *reader) end(z *html.Tokenizer) {
 	}
 }
 
-// flush hands over the row collected so far, if it is a token.
+// flush hands over the row collected so far, if it is a token. The name of a
+// card may have blanks of the page around it; that of an input is what it is.
 func (p *reader) flush() error {
 	row := p.row
-	p.row = ListedToken{}
-	if !IsUUID(row.UUID) {
-		return nil
+	if row.Name == "" {
+		row.Name = string(bytes.Trim(p.name, " \t\r\n\f"))
 	}
-	row.Name = strings.TrimSpace(row.Name)
-	if row.Name != "" && !p.yield(row) {
+	p.row, p.name, p.naming = ListedToken{}, p.name[:0], 0
+	if IsUUID(row.UUID) && strings.TrimSpace(row.Name) != "" && !p.yield(row) {
 		return errStop
 	}
 	return nil

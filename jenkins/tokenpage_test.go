@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -215,9 +216,24 @@ func TestPages(t *testing.T) {
 		{"no end after a card", top + card, jenkins.KindCut, []jenkins.ListedToken{x}},
 		{"end within a name", top + row + `<div id="` + uuid + `" class="token-card"><span class="token-name">y`, jenkins.KindCut, []jenkins.ListedToken{x}},
 		{"end within a tag", top + row + `<input name="tokenUuid" value="` + uuid + `"><input name="tokenName" value="y`, jenkins.KindCut, []jenkins.ListedToken{x}},
-		{"one huge attribute", top + row + `<input name="tokenName" value="` + strings.Repeat("a", 1<<20) + `">` + end, jenkins.KindPage, []jenkins.ListedToken{x}},
-		{"one huge text", top + row + strings.Repeat("a", 1<<20) + end, jenkins.KindPage, []jenkins.ListedToken{x}},
-		{"many attributes", top + row + "<p" + strings.Repeat(" a=b", 1<<18) + ">" + end, jenkins.KindPage, []jenkins.ListedToken{x}},
+		{"one huge attribute", top + row + `<input name="tokenName" value="` + strings.Repeat("a", 1<<20) + `">` + end, jenkins.KindCut, []jenkins.ListedToken{x}},
+		{"one huge text", top + row + strings.Repeat("a", 1<<20) + end, jenkins.KindCut, []jenkins.ListedToken{x}},
+		{"many attributes", top + row + "<p" + strings.Repeat(" a=b", 1<<18) + ">" + end, jenkins.KindCut, []jenkins.ListedToken{x}},
+		{"name over tags", top + strings.Replace(card, ">x<", "><b>jenkins</b>-<wbr>to<!-- -->ken <span>:</span> x<", 1) + end, -1, []jenkins.ListedToken{{UUID: uuid, Name: "jenkins-token : x"}}},
+		{"name over an icon", top + strings.Replace(card, ">x<", "><svg><title/><path/></svg>x<svg/><", 1) + end, -1, []jenkins.ListedToken{x}},
+		{"name without an end", top + strings.ReplaceAll(card, "</span>", "") + "more" + card + end, -1, []jenkins.ListedToken{x, x}},
+		{"blanks in a card", top + strings.Replace(card, ">x<", ">\r\n x\t<", 1) + end, -1, []jenkins.ListedToken{x}},
+		{"blanks in a row", top + fmt.Sprintf(rowA, uuid, " x\u00a0") + end, -1, []jenkins.ListedToken{{UUID: uuid, Name: " x\u00a0"}}},
+		{"blank that is none of HTML in a card", top + fmt.Sprintf(cardB, uuid, "\u00a0x") + end, -1, []jenkins.ListedToken{{UUID: uuid, Name: "\u00a0x"}}},
+		{"entities", top + fmt.Sprintf(rowA, uuid, "&lt;&#120;&notit;&#x78&#0;&#xd800;") + fmt.Sprintf(cardB, uuid, "&amp;amp;") + end, -1, []jenkins.ListedToken{{UUID: uuid, Name: "<x&notit;x\ufffd\ufffd"}, {UUID: uuid, Name: "&amp;"}}},
+		{"uuid with an entity", top + fmt.Sprintf(rowA, strings.Replace(uuid, "-", "&#45;", 1), "x") + end, -1, []jenkins.ListedToken{x}},
+		{"attributes given twice", top + `<input name="tokenUuid" name="x" value="` + uuid + `" value="11111111-1111-4111-8111-111111111111"><input name="tokenName" value="x" value="y">` + end, -1, []jenkins.ListedToken{x}},
+		{"NUL in a name", top + fmt.Sprintf(rowA, uuid, "x\x00") + end, -1, []jenkins.ListedToken{{UUID: uuid, Name: "x\ufffd"}}},
+		{"icon without an end", top + "<svg><title/>" + row + card + end, -1, []jenkins.ListedToken{x, x}},
+		{"row within a row", top + `<input name="tokenUuid" value="` + uuid + `">` + card + `<input name="tokenName" value="y">` + end, -1, []jenkins.ListedToken{x}},
+		{"UTF-16", string([]byte{0xfe, 0xff}) + "\x00" + strings.Join(strings.Split(top+row+end, ""), "\x00"), jenkins.KindPage, nil},
+		{"name of 250,000 quotes", top + row + fmt.Sprintf(rowA, uuid, strings.Repeat("&quot;", 250_000)) + card + end, jenkins.KindCut, []jenkins.ListedToken{x}},
+		{"text after the end of the page", top + row + end + strings.Repeat("a", 1<<20), jenkins.KindCut, []jenkins.ListedToken{x}},
 		{"deep", top + row + strings.Repeat("<div>", 100_000) + end, -1, []jenkins.ListedToken{x}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -291,11 +307,12 @@ func TestPagesWithoutAnEnd(t *testing.T) {
 		limit       int64
 		want        jenkins.Kind
 	}{
-		{"text", top, 1 << 40, jenkins.KindPage},
-		{"attribute", top + `<input name="tokenName" value="`, 1 << 40, jenkins.KindPage},
-		{"comment", top + "<!--", 1 << 40, jenkins.KindPage},
-		{"script", top + "<script>", 1 << 40, jenkins.KindPage},
+		{"text", top, 1 << 40, jenkins.KindCut},
+		{"attribute", top + `<input name="tokenName" value="`, 1 << 40, jenkins.KindCut},
+		{"comment", top + "<!--", 1 << 40, jenkins.KindCut},
+		{"script", top + "<script>", 1 << 40, jenkins.KindCut},
 		{"longer than the limit", top, 100 << 10, jenkins.KindCut},
+		{"text without a list", "<html>", 1 << 40, jenkins.KindPage},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -332,6 +349,24 @@ func TestDisturbedPage(t *testing.T) {
 				t.Errorf("got %s, unclear %t, want %s, false", failed.Op, failed.Unclear(), jenkins.OpPage)
 			}
 		})
+	}
+}
+
+// A name in very many pieces takes neither the square of its length nor more
+// memory than one piece of the page may.
+func TestNameInPieces(t *testing.T) {
+	t.Parallel()
+	page := top + strings.Replace(fmt.Sprintf(cardB, uuid, "NAME"), "NAME", strings.Repeat("a<!---->", 4<<20), 1) + end
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	got, err := listText(t, page, 64<<20)
+	runtime.ReadMemStats(&after)
+	if err != nil || len(got) != 1 || len(got[0].Name) > 1<<20 || strings.Trim(got[0].Name, "a") != "" {
+		t.Fatalf("got %d tokens, %v, want one with the start of its name", len(got), err)
+	}
+	// 32 MiB are served as well, in the same process.
+	if got := (after.TotalAlloc - before.TotalAlloc) >> 20; got > 200 {
+		t.Errorf("allocated: got %d MiB, want at most 200", got)
 	}
 }
 
