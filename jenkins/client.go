@@ -235,8 +235,7 @@ func (c *Client) Version() Version {
 }
 
 // ClockOffset is how far the controller's clock is ahead of ours, by the Date of
-// the last answer, to the second; false before there was one. A Date more than two
-// years off does not count.
+// the last answer, to the second; false before there was one.
 func (c *Client) ClockOffset() (time.Duration, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -345,20 +344,14 @@ func (c *Client) note(h http.Header) {
 	if v := ParseVersion(h.Get("X-Jenkins")); v.Known() {
 		c.version = v
 	}
-	if date, ok := c.date(h); ok {
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
 		c.clock, c.dated = date.Sub(c.now()), true
 	}
 }
 
-// strayDate is how far off a Date can be and still be a clock's.
-const strayDate = 2 * 365 * 24 * time.Hour
-
-// date is the controller's time by an answer, false when it gives none that can
-// be right.
-func (c *Client) date(h http.Header) (time.Time, bool) {
-	date, err := http.ParseTime(h.Get("Date"))
-	return date, err == nil && date.Sub(c.now()).Abs() <= strayDate
-}
+// StrayClock is how far off a controller's clock can be and still be one: an end
+// reckoned from a Date farther off would be nonsense.
+const StrayClock = 2 * 365 * 24 * time.Hour
 
 // post sends a POST with what the credential needs: a password or a bearer
 // token brings a crumb, an API token does so only when the controller asks for

@@ -78,7 +78,7 @@ func (c *Client) CreateToken(ctx context.Context, name string, days int) (Token,
 		}
 		if expires {
 			now := c.now()
-			if date, ok := c.date(answer.Header); ok {
+			if date, err := http.ParseTime(answer.Header.Get("Date")); err == nil && date.Sub(now).Abs() <= StrayClock {
 				now = date
 			}
 			token.Expires = now.UTC().Truncate(24*time.Hour).AddDate(0, 0, days+1)

@@ -52,7 +52,7 @@ func version(line string) string {
 }
 
 // accountClient is a client with the account's own credential.
-func (j *job) accountClient(ctx context.Context, s *settings.Settings) (*jenkins.Client, error) {
+func (j *job) accountClient(ctx context.Context, s *settings.Settings, more ...jenkins.Option) (*jenkins.Client, error) {
 	cred, err := j.credential(ctx, s)
 	if err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func (j *job) accountClient(ctx context.Context, s *settings.Settings) (*jenkins
 	if s.ForUser != "" {
 		options = append(options, jenkins.WithUser(s.ForUser))
 	}
-	return newClient(s.URL, cred, options)
+	return newClient(s.URL, cred, append(options, more...))
 }
 
 func (j *job) credential(ctx context.Context, s *settings.Settings) (jenkins.Credential, error) {

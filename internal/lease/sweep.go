@@ -16,6 +16,8 @@ const (
 	tidyBytes  = 2 << 20
 	tidyTokens = 20
 	sweepBytes = 32 << 20
+	// sweepTokens bounds what one sweep takes, and so its memory.
+	sweepTokens = 10_000
 )
 
 // overdue is how long a token's end must be past on both clocks before a sweep
@@ -97,12 +99,15 @@ type Swept struct {
 	Name    Name
 	Revoked bool
 	Err     error
+
+	unsaved bool // a revocation was answered 500
 }
 
 // Sweeping is what a sweep found and did.
 type Sweeping struct {
 	Listed int // tokens on the page, ours or not
 	Found  []Swept
+	More   int // what another sweep has to take
 }
 
 // Sweep revokes all tokens of our grammar that the filter takes and whose end is
@@ -118,10 +123,17 @@ func Sweep(ctx context.Context, life Life, client *jenkins.Client, filter Filter
 	r := &release{life: life}
 	err := r.retry(work, func() error {
 		s = Sweeping{}
+		seen := map[string]bool{}
 		return client.Tokens(work, sweepBytes, func(token jenkins.ListedToken) bool {
 			s.Listed++
 			name, ours := ParseName(token.Name)
-			if ours && filter.takes(name) && (filter.Run != "" || token.Expired || past(life, client, name.End)) {
+			switch {
+			case !ours, !filter.takes(name), seen[token.UUID]:
+			case filter.Run == "" && !token.Expired && !past(life, client, name.End):
+			case len(s.Found) == sweepTokens:
+				s.More++
+			default:
+				seen[token.UUID] = true
 				s.Found = append(s.Found, Swept{UUID: token.UUID, Name: name})
 			}
 			return true
@@ -133,39 +145,53 @@ func Sweep(ctx context.Context, life Life, client *jenkins.Client, filter Filter
 	case is(err, jenkins.KindPage), dryRun:
 		return s, err
 	}
-	var unsaved []*Swept
-	defer func() { r.saveSwept(work, client, unsaved) }()
-	for i := range s.Found {
-		one := &s.Found[i]
-		undurable := false
-		one.Err = r.retry(work, func() error {
-			err := client.RevokeToken(work, one.UUID)
-			undurable = undurable || is(err, jenkins.KindServer)
-			return err
-		}, true)
-		one.Revoked = one.Err == nil
-		if undurable && one.Revoked {
-			unsaved = append(unsaved, one)
-		}
-		if is(one.Err, jenkins.KindRefused) || is(one.Err, jenkins.KindRepeated) || work.Err() != nil {
-			break
-		}
-		if ctx.Err() != nil && i+1 < len(s.Found) {
-			return s, ErrInterrupted
-		}
+	s.revoke(ctx, work, r, client)
+	s.save(work, r, client)
+	if ctx.Err() != nil && slices.ContainsFunc(s.Found, func(one Swept) bool { return !one.Revoked && one.Err == nil }) {
+		return s, ErrInterrupted
 	}
 	return s, err
 }
 
-// saveSwept has the account saved after answers of 500: the 200 that followed
-// saved nothing. Tokens that may return are not revoked.
-func (r *release) saveSwept(ctx context.Context, client *jenkins.Client, unsaved []*Swept) {
-	if len(unsaved) == 0 {
+// revoke tries every token once, and then those again that time can mend: one
+// that fails for good must not use up the time of the others. After a signal it
+// begins no more.
+func (s *Sweeping) revoke(signalled, ctx context.Context, r *release, client *jenkins.Client) {
+	waits := r.life.pauses(r.life.Timeout)
+	for {
+		var again error
+		for i := range s.Found {
+			one := &s.Found[i]
+			if one.Revoked || one.Err != nil && !passing(one.Err) {
+				continue
+			}
+			one.Err = r.retry(ctx, func() error { return client.RevokeToken(ctx, one.UUID) }, false)
+			one.Revoked = one.Err == nil
+			one.unsaved = one.unsaved || is(one.Err, jenkins.KindServer)
+			if passing(one.Err) {
+				again = one.Err
+			}
+			if is(one.Err, jenkins.KindRefused) || is(one.Err, jenkins.KindRepeated) || ctx.Err() != nil || signalled.Err() != nil {
+				return
+			}
+		}
+		if again == nil || !waits.wait(ctx, again) {
+			return
+		}
+	}
+}
+
+// save has the account saved after answers of 500: the 200 that followed saved
+// nothing. Tokens that may return are not revoked.
+func (s *Sweeping) save(ctx context.Context, r *release, client *jenkins.Client) {
+	undurable := func(one Swept) bool { return one.unsaved && one.Revoked }
+	if !slices.ContainsFunc(s.Found, undurable) {
 		return
 	}
 	r.account = client
-	if _, err := r.save(ctx); err != nil {
-		for _, one := range unsaved {
+	_, err := r.save(ctx)
+	for i := range s.Found {
+		if one := &s.Found[i]; err != nil && undurable(*one) {
 			one.Revoked, one.Err = false, fmt.Errorf("dead now, but may return when the controller restarts: %w", err)
 		}
 	}

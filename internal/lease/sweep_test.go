@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -296,4 +297,136 @@ func TestTidyingHoldsNothingUp(t *testing.T) {
 	}
 	w.wantNames(name)
 	w.wantRequests("POST revoke 200")
+}
+
+// failing stands in front of the controller and fails every revocation of one
+// token.
+func (w *world) failing(uuid string) {
+	w.stand(func(rw http.ResponseWriter, r *http.Request, _ bool) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			w.t.Error(err)
+		}
+		if strings.Contains(string(body), "tokenUuid="+uuid) {
+			rw.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		r.Body = io.NopCloser(strings.NewReader(string(body)))
+		w.ServeHTTP(rw, r)
+	})
+}
+
+func TestSweepGoesOnAfterWhatDoesNotPass(t *testing.T) {
+	t.Parallel()
+	w := newStill(t, 0)
+	var first jenkinstest.Token
+	for i := range 5 {
+		token := w.AddToken(owner, old("ci/acme", "7.1", "deploy", fmt.Sprintf("aaaaaaa%d", i), time.Hour))
+		if i == 0 {
+			first = token
+		}
+	}
+	w.failing(first.UUID)
+	life := w.life()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var tries int
+	life.Pause = func(context.Context, time.Duration) error {
+		// All others are gone before the first pause.
+		if tries++; tries == 1 {
+			w.wantNames(first.Name)
+		}
+		return nil
+	}
+	got, err := lease.Sweep(ctx, life, w.account(), lease.Filter{}, false)
+	failed := 0
+	for _, one := range got.Found {
+		if one.Revoked == (one.UUID == first.UUID) {
+			t.Errorf("got %+v", one)
+		}
+		if one.Err != nil {
+			failed++
+		}
+	}
+	if err != nil || len(got.Found) != 5 || failed != 1 || tries == 0 {
+		t.Errorf("got %d found, %d failed after %d pauses, %v", len(got.Found), failed, tries, err)
+	}
+	w.wantNames(first.Name)
+}
+
+func TestSweepOfAUUIDListedTwice(t *testing.T) {
+	t.Parallel()
+	w := newStill(t, 0)
+	mine := w.AddToken(owner, old("ci/acme", "7.1", "deploy", "aaaaaaaa", time.Hour))
+	w.page(pageStart + strings.Repeat(rowOf(mine.UUID, mine.Name), 50) + pageEnd)
+	w.Forget()
+	got, err := lease.Sweep(t.Context(), w.life(), w.account(), lease.Filter{}, false)
+	if err != nil || got.Listed != 50 || len(got.Found) != 1 {
+		t.Errorf("%d listed, found %+v, %v", got.Listed, got.Found, err)
+	}
+	if n := w.count("/revoke"); n != 1 {
+		t.Errorf("%d revocations, want 1", n)
+	}
+}
+
+func TestSweepTakesTenThousandAtMost(t *testing.T) {
+	t.Parallel()
+	w := newStill(t, 0)
+	var page strings.Builder
+	for i := range 10_007 {
+		page.WriteString(rowOf(fmt.Sprintf("00000000-0000-4000-8000-%012d", i), old("ci/acme", "7.1", "deploy", "aaaaaaaa", time.Hour)))
+	}
+	w.page(pageStart + page.String() + pageEnd)
+	got, err := lease.Sweep(t.Context(), w.life(), w.account(), lease.Filter{}, true)
+	if err != nil || got.Listed != 10_007 || len(got.Found) != 10_000 || got.More != 7 {
+		t.Errorf("%d listed, %d found, %d more, %v", got.Listed, len(got.Found), got.More, err)
+	}
+}
+
+// A clock that is years off, here or there, kills no living token.
+func TestClocksThatAreYearsOff(t *testing.T) {
+	t.Parallel()
+	for _, off := range []time.Duration{-50 * 8766 * time.Hour, 50 * 8766 * time.Hour} {
+		w := newStill(t, off)
+		k := &keeper{w: w}
+		r, _, err := lease.Acquire(t.Context(), w.life(), w.account(), w.order(), k)
+		if name, _ := lease.ParseName(r.TokenName); err != nil || !name.End.Equal(noon.Add(time.Hour)) || w.count("/rename") != 0 {
+			t.Errorf("%v: got %v, name %s", off, err, r.TokenName)
+		}
+		if got, err := lease.Sweep(t.Context(), w.life(), w.account(), lease.Filter{}, false); err != nil || len(got.Found) != 0 {
+			t.Errorf("%v: got %+v, %v", off, got, err)
+		}
+		w.wantNames(r.TokenName)
+		// The controller's clock is mended.
+		w.stand(func(rw http.ResponseWriter, r *http.Request, _ bool) {
+			rec := httptest.NewRecorder()
+			w.ServeHTTP(rec, r)
+			rw.Header().Set("Date", noon.Format(http.TimeFormat))
+			rw.WriteHeader(rec.Code)
+			_, _ = rw.Write(rec.Body.Bytes())
+		})
+		if got, err := lease.Sweep(t.Context(), w.life(), w.account(), lease.Filter{}, false); err != nil || len(got.Found) != 0 {
+			t.Errorf("%v, mended: got %+v, %v", off, got, err)
+		}
+		w.wantNames(r.TokenName)
+	}
+}
+
+func TestManyTokensAreSaidInThePostStep(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]bool{500: false, 501: true} {
+		w := newStill(t, 0)
+		var page strings.Builder
+		for i := range n {
+			page.WriteString(rowOf(fmt.Sprintf("00000000-0000-4000-8000-%012d", i), "somebody&#39;s"))
+		}
+		w.page(pageStart + page.String() + pageEnd)
+		r := w.acquire(func(o *lease.Order) { o.Settings.Sweep = true })
+		if ending, left := w.releaser(false).Release(t.Context(), r); ending != lease.Revoked || left != nil {
+			t.Errorf("got %v, %+v", ending, left)
+		}
+		if got := len(w.notices) == 1; got != want {
+			t.Errorf("%d tokens: %q", n, w.notices)
+		}
+	}
 }
