@@ -77,16 +77,17 @@ func WithClientCertificate(certificate, key []byte) Option {
 }
 
 // WithHeaders sends further headers on every request, for a gateway.
-// Authorization, Cookie and Host are refused.
+// Names of another form, or with a meaning of their own, are refused; see
+// [IsHeader] and [IsReserved].
 func WithHeaders(headers http.Header) Option {
 	return func(c *Client) error {
 		for name, values := range headers {
-			if !plainHeaderName(name) || reserved(name) {
-				return errors.New("a further header has a name that cannot be sent")
+			if IsReserved(name) {
+				return errors.New("a further header has a name that cannot be set")
 			}
 			for _, value := range values {
-				if strings.ContainsFunc(value, unsendable) {
-					return errors.New("a further header has a value that cannot be sent")
+				if !IsHeader(name, value) {
+					return errors.New("a further header has a form that cannot be sent")
 				}
 				c.headers.Add(name, value)
 			}
@@ -94,9 +95,6 @@ func WithHeaders(headers http.Header) Option {
 		return nil
 	}
 }
-
-// unsendable are the characters that no header can carry.
-func unsendable(r rune) bool { return unprintable(r) && r != '\t' }
 
 // WithProxy asks proxy which proxy a request to a URL takes; nil means none.
 // Without this option no proxy is used.

@@ -44,11 +44,14 @@ var (
 	crumbValue = regexp.MustCompile(`^[A-Za-z0-9+/=_.:-]{1,1000}$`)
 )
 
-func plainHeaderName(name string) bool { return headerName.MatchString(name) }
+// IsHeader reports whether a header can be sent in one line.
+func IsHeader(name, value string) bool {
+	return headerName.MatchString(name) && !strings.ContainsFunc(value, func(r rune) bool { return unprintable(r) && r != '\t' })
+}
 
-// reserved reports whether a header of this name means something to Jenkins, a
+// IsReserved reports whether a header of this name means something to Jenkins, a
 // proxy or HTTP itself, so that no controller and no setting may choose it.
-func reserved(name string) bool {
+func IsReserved(name string) bool {
 	name = textproto.CanonicalMIMEHeaderKey(name)
 	switch name {
 	case "Authorization", "Cookie", "Host", "Content-Length", "Content-Type", "Content-Encoding", "Transfer-Encoding", "Te", "Trailer",
@@ -108,7 +111,7 @@ func readCrumb(body []byte) (field, value string, err error) {
 	if err := json.Unmarshal(body, &answer); err != nil {
 		return "", "", kindError(KindAnswer)
 	}
-	if !plainHeaderName(answer.Field) || reserved(answer.Field) || !crumbValue.MatchString(answer.Crumb) {
+	if !headerName.MatchString(answer.Field) || IsReserved(answer.Field) || !crumbValue.MatchString(answer.Crumb) {
 		return "", "", kindError(KindAnswer)
 	}
 	return answer.Field, answer.Crumb, nil

@@ -60,6 +60,10 @@ func (e *KeepError) Error() string { return "the record of the token: " + e.Err.
 // Unwrap returns the cause.
 func (e *KeepError) Unwrap() error { return e.Err }
 
+// ErrColon is an owner for whom a token would be of no use, and whose record the
+// post step could not read: Basic authentication ends a user name at the colon.
+var ErrColon = errors.New("the name of the account holds a colon, with which no token can log in")
+
 // ErrInterrupted is a command ended by a signal.
 var ErrInterrupted = errors.New("interrupted by a signal")
 
@@ -114,6 +118,8 @@ func (a *acquisition) run(ctx context.Context) error {
 			return err
 		case who.Anonymous:
 			return &IdentityError{Anonymous: true}
+		case strings.Contains(who.Name, ":"):
+			return ErrColon
 		}
 		a.record.Username = who.Name
 	}

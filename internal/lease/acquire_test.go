@@ -314,6 +314,23 @@ func TestAcquireFailsAtOnce(t *testing.T) {
 	}
 }
 
+func TestOwnerWithAColon(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.stand(func(rw http.ResponseWriter, r *http.Request, creating bool) {
+		if creating {
+			t.Error("a token was asked for")
+		}
+		_, _ = io.WriteString(rw, `{"anonymous":false,"name":"repo:acme/web"}`)
+	})
+	order := w.order()
+	order.Username = ""
+	k := &keeper{w: w}
+	if _, left, err := lease.Acquire(t.Context(), w.life(), w.client(jenkins.Bearer("unknown")), order, k); !errors.Is(err, lease.ErrColon) || left != nil || k.told() != "drop" {
+		t.Errorf("got %v, %v, told %s", err, left, k.told())
+	}
+}
+
 func TestTokenOfAnotherIdentity(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t).inject("whoami:other-user=bob")

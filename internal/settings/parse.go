@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/jenkins-token/jenkins-token/jenkins"
 )
 
 func (f *finder) boolean(name, text string) bool {
@@ -99,8 +101,7 @@ func (f *finder) container() string {
 	return ""
 }
 
-// headers reads one header a line. Which names can be sent is the client's to
-// say; what is refused here are the names with a meaning to this program.
+// headers reads one header a line.
 func (f *finder) headers(text string) http.Header {
 	headers := http.Header{}
 	n := 0
@@ -113,20 +114,13 @@ func (f *finder) headers(text string) http.Header {
 		name, value, ok := strings.Cut(line, ":")
 		name, value = textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name)), strings.TrimSpace(value)
 		switch {
-		case !ok, !headerName.MatchString(name), value == "", strings.ContainsFunc(value, func(r rune) bool { return r < 0x20 || r == 0x7f }):
+		case !ok, value == "", !jenkins.IsHeader(name, value):
 			f.problem("headers", "line %d is not of the form Name: value", n)
-		case forbidden(name):
+		case name == "Jenkins-Crumb", jenkins.IsReserved(name):
 			f.problem("headers", "line %d: %s cannot be set", n, name)
 		default:
 			headers.Add(name, value)
 		}
 	}
 	return headers
-}
-
-var headerName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
-
-func forbidden(name string) bool {
-	return slices.Contains([]string{"Authorization", "Cookie", "Host", "Content-Length", "Content-Type", "Transfer-Encoding", "Connection", "Referer", "Jenkins-Crumb"}, name) ||
-		strings.HasPrefix(name, "Proxy-")
 }
