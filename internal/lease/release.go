@@ -139,13 +139,20 @@ func (r *release) version() jenkins.Version {
 }
 
 // read goes over the token page once, for the names of unclear tries and for our
-// expired tokens. The names must be found, so they are given the time they need.
+// expired tokens. The names must be found, so they are given the time they need,
+// but for the half that a token which is known needs itself.
 func (r *release) read(s *span, lost []string, sweep bool) []Left {
 	bounded, cancel := context.WithTimeout(s.again, min(tidyTime, max(0, s.half(r.life))))
 	defer cancel()
+	searching := s.work
+	if r.record.TokenUUID != "" {
+		var cancel context.CancelFunc
+		searching, cancel = context.WithTimeout(s.work, max(0, s.half(r.life)))
+		defer cancel()
+	}
 	reading, limit := bounded, int64(tidyBytes)
 	if len(lost) > 0 {
-		reading, limit = s.work, sweepBytes
+		reading, limit = searching, sweepBytes
 	}
 	clients := slices.DeleteFunc([]*jenkins.Client{r.own, r.account}, func(c *jenkins.Client) bool { return c == nil })
 	if len(lost) == 0 {
@@ -177,7 +184,7 @@ func (r *release) read(s *span, lost []string, sweep bool) []Left {
 		case uuid != "" && uuid == r.record.TokenUUID:
 			// Renamed by a request whose answer was lost; its own end follows.
 		case uuid != "":
-			if err := r.retry(s.work, func() error { return client.RevokeToken(s.work, uuid) }, true); err != nil {
+			if err := r.retry(searching, func() error { return client.RevokeToken(searching, uuid) }, true); err != nil {
 				left = append(left, Left{r.record, name, uuid, Failed, err, r.version()})
 			}
 		case err != nil:

@@ -311,3 +311,23 @@ func TestClientsThatCannotBeMade(t *testing.T) {
 	}
 	w.wantRequests()
 }
+
+// A page that never comes leaves time for the token itself.
+func TestTokenIsRevokedWhenThePageNeverComes(t *testing.T) {
+	t.Parallel()
+	for _, lost := range []bool{false, true} {
+		w := newWorld(t)
+		r := w.acquire(func(o *lease.Order) { o.Settings.Sweep = true })
+		if lost {
+			r.Names = append(r.Names, old("ci/acme", "7.1", "deploy", "bbbbbbbb", -time.Hour))
+		}
+		w.inject("page:hold*9")
+		releaser := w.releaser(false)
+		releaser.Life.Timeout = 400 * time.Millisecond
+		ending, left := releaser.Release(t.Context(), r)
+		if ending != lease.Revoked || (len(left) == 1) != lost {
+			t.Errorf("with a name lost %t: got %v, %+v", lost, ending, left)
+		}
+		w.wantNames()
+	}
+}
