@@ -60,7 +60,7 @@ func readTokenPage(page io.Reader, limit int64, yield func(ListedToken) bool) er
 	z.SetMaxBuf(attributeLimit)
 	p := reader{yield: yield}
 	for {
-		switch z.Next() {
+		switch kind := z.Next(); kind {
 		case html.ErrorToken:
 			err := z.Err()
 			switch {
@@ -78,7 +78,7 @@ func readTokenPage(page io.Reader, limit int64, yield func(ListedToken) bool) er
 			}
 			return nil
 		case html.StartTagToken, html.SelfClosingTagToken:
-			if err := p.start(z.Token()); err != nil {
+			if err := p.start(z, kind == html.StartTagToken); err != nil {
 				return nil
 			}
 			if p.drawing > 0 {
@@ -112,45 +112,52 @@ type reader struct {
 	drawing int // how many svg elements are open
 }
 
-func (p *reader) start(t html.Token) error {
-	var id, name, value, class string
-	for _, a := range t.Attr { // of two of one name the tokenizer keeps the first
-		switch a.Key {
+// start reads a tag; opens says that an end tag follows. Of two attributes of one
+// name the tokenizer keeps the first.
+func (p *reader) start(z *html.Tokenizer, opens bool) error {
+	name, more := z.TagName()
+	tag := string(name)
+	if opens && tag == "svg" {
+		p.drawing++
+	}
+	if opens && p.naming > 0 && tag == p.holder {
+		p.naming++
+	}
+	var id, called, value, class string
+	for more {
+		var key, text []byte
+		key, text, more = z.TagAttr()
+		switch string(key) {
 		case "id":
-			id = a.Val
+			id = string(text)
 		case "name":
-			name = a.Val
+			called = string(text)
 		case "value":
-			value = a.Val
+			value = string(text)
 		case "class":
-			class = a.Val
+			class = string(text)
 		}
 	}
 	has := func(want string) bool { return slices.Contains(strings.Fields(class), want) }
-	if p.naming > 0 && t.Data == p.holder && t.Type == html.StartTagToken {
-		p.naming++
-	}
 	switch {
-	case t.Data == "svg" && t.Type == html.StartTagToken:
-		p.drawing++
 	case id == "api-token-list" || has("token-list"):
 		p.known = true
-	case t.Data == "input" && name == "tokenUuid":
+	case tag == "input" && called == "tokenUuid":
 		if err := p.flush(); err != nil {
 			return err
 		}
-		p.row = ListedToken{UUID: value}
-	case t.Data == "input" && name == "tokenName":
+		p.row.UUID = value
+	case tag == "input" && called == "tokenName":
 		p.row.Name = value
 		return p.flush()
 	case has("token-card"):
 		if err := p.flush(); err != nil {
 			return err
 		}
-		p.row = ListedToken{UUID: id}
+		p.row.UUID = id
 	case has("token-name"):
-		if p.naming == 0 && t.Type == html.StartTagToken && t.Data != "input" {
-			p.naming, p.holder = 1, t.Data
+		if p.naming == 0 && opens && tag != "input" {
+			p.naming, p.holder = 1, tag
 		}
 	case has("token-creation"):
 		p.row.Expired = has("error")

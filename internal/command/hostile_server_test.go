@@ -7,6 +7,7 @@ import (
 	"io"
 	"log"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -71,6 +72,10 @@ func newScene(t *testing.T) *scene {
 	quiet := func(h http.HandlerFunc) *httptest.Server {
 		srv := httptest.NewUnstartedServer(h)
 		srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+		srv.Config.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+			_ = conn.(*net.TCPConn).SetWriteBuffer(64 << 10) // or a flood is copied into the kernel for nothing
+			return ctx
+		}
 		srv.Start()
 		return srv
 	}
