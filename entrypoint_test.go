@@ -33,7 +33,11 @@ const storyTime = "2026-11-23T15:00:00Z"
 
 // TestMain lets this test binary play the program under all its names.
 func TestMain(m *testing.M) {
-	play := func() { os.Exit(run(storyProgram())) }
+	play := func() {
+		code := run(storyProgram())
+		tellPeak()
+		os.Exit(code)
+	}
 	testscript.Main(m, map[string]func(){
 		"jenkins-token": play, "create": play, "revoke": play, "sweep": play,
 	})
