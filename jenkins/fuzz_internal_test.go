@@ -2,7 +2,9 @@ package jenkins
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -31,6 +33,9 @@ func FuzzTokenPage(f *testing.F) {
 	const id = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
 	f.Add([]byte(`<html><div id="api-token-list"><div id="`+id+`" class="token-card"><span class="token-name">a&amp;b</span><span class="error token-creation"></div></html>`), int64(100))
 	f.Add([]byte(`<div class=token-list><input name=tokenUuid value=`+id+`><input name=tokenName value=x></html>`), int64(1<<20))
+	f.Add([]byte(`<div class="token-list"><svg><title/></svg><div id="`+id+`" class="token-card"><span class="token-name"><span>a</span>b<wbr>c<!-- --></span><svg/></div></html>`), int64(120))
+	f.Add([]byte(`<DIV ID=api-token-list><input name=tokenUuid name=x value=`+id+` value=y><input name=tokenName value="&#0;&amp;amp; "></html>`), int64(90))
+	f.Add([]byte(`<p class="token-list"><textarea><input name=tokenUuid></textarea><svg><script><b class=token-card id=`+id+`><i class=token-name>z</html>`), int64(70))
 	f.Add([]byte("<script><!--<script>"), int64(3))
 	f.Add([]byte(nil), int64(0))
 	f.Fuzz(func(t *testing.T, page []byte, limit int64) {
@@ -45,6 +50,23 @@ func FuzzTokenPage(f *testing.F) {
 		var kind kindError
 		if err != nil && (!errors.As(err, &kind) || Kind(kind) != KindPage && Kind(kind) != KindCut) {
 			t.Errorf("error: got %v, want KindPage or KindCut", err)
+		}
+		// However the page comes in, it is read the same.
+		var again []ListedToken
+		for _, whole := range []io.Reader{bytes.NewReader(page), iotest.OneByteReader(bytes.NewReader(page)), iotest.DataErrReader(bytes.NewReader(page))} {
+			again = nil
+			same := readTokenPage(whole, int64(len(page)), func(token ListedToken) bool { again = append(again, token); return true })
+			if !slices.Equal(again, all) || (same == nil) != (err == nil) {
+				t.Errorf("in other pieces: got %+v, %v, want %+v, %v", again, same, all, err)
+			}
+		}
+		// An empty list, and one that was cut, are not the same.
+		if err == nil && !bytes.Contains(bytes.ToLower(page), []byte("</html")) {
+			t.Error("got no error of a page without an end")
+		}
+		// Tokens stand in a list.
+		if lower := bytes.ToLower(page); err == nil && !bytes.Contains(lower, []byte("token-list")) && !bytes.Contains(lower, []byte("&")) {
+			t.Error("got no error of a page without a list")
 		}
 		names := 0
 		for _, token := range all {
@@ -77,6 +99,11 @@ func FuzzCreateAnswer(f *testing.F) {
 	good := `{"status":"ok","data":{"tokenName":"x","tokenUuid":"` + id + `","tokenValue":"` + value + `"}}`
 	f.Add([]byte(good), "x")
 	f.Add([]byte(strings.Replace(good, `"data":{`, `"data":{"aboutToExpire":true,"expirationDate":"11/24/26",`, 1)), "x")
+	// As 2.426 and 2.548 write it.
+	f.Add([]byte(`{"status":"ok","data":{"tokenName":"ci","tokenUuid":"`+id+`","tokenValue":"`+value+`"}}`), "ci")
+	f.Add([]byte(`{"status":"ok","data":{"aboutToExpire":false,"tokenName":"ci","tokenUuid":"`+id+`","tokenValue":"`+value+`","expirationDate":"never"}}`), "ci")
+	f.Add([]byte(`{"status":"ok","data":{"tokenName":"y","tokenName":"x","tokenUuid":"`+id+`","tokenValue":"`+value+`\n","expirationDate":1}}`), "x")
+	f.Add([]byte(`{"_class":"hudson.security.WhoAmI","anonymous":false,"authenticated":true,"authorities":["authenticated"],"name":"alice","toString":"Username [Protected]"}`), "x")
 	f.Add([]byte(`{"status":"error","message":"Expiration date is in the past."}`), "x")
 	f.Add([]byte(`{"STATUS":"ok","data":null,"data":[[[]]]}`), "")
 	f.Fuzz(func(t *testing.T, body []byte, name string) {
@@ -84,6 +111,9 @@ func FuzzCreateAnswer(f *testing.F) {
 		var kind kindError
 		switch {
 		case err == nil:
+			if !json.Valid(body) {
+				t.Error("got a token of what is no JSON")
+			}
 			if !IsUUID(token.UUID) || !valueForm.MatchString(token.Value()) || token.Name != name || !token.Expires.IsZero() {
 				t.Errorf("token: got %v of value %q, want the strict forms", token, token.Value())
 			}
@@ -98,6 +128,9 @@ func FuzzCreateAnswer(f *testing.F) {
 		if _, err := readRenamed(body); err != nil && !errors.As(err, &kind) {
 			t.Errorf("rename: got %v, want KindAnswer", err)
 		}
+		if found, err := readRenamed(body); err == nil && !found && !json.Valid(body) {
+			t.Error("rename: got that there is no such token of what is no JSON")
+		}
 		if who, err := readIdentity(body); err == nil && (who.Name == "" || len(who.Name) > 1024 || strings.ContainsFunc(who.Name, unnameable)) {
 			t.Errorf("identity: got %q, want a name", who.Name)
 		}
@@ -108,6 +141,9 @@ func FuzzCrumb(f *testing.F) {
 	for _, field := range []string{"Jenkins-Crumb", ".crumb", "authorization", "Host", `a\r\nX`, "x-forwarded-for"} {
 		f.Add([]byte(`{"_class":"x","crumb":"0a1b","crumbRequestField":"` + field + `"}`))
 	}
+	// As Jenkins writes it, with one made in a session.
+	f.Add([]byte(`{"_class":"hudson.security.csrf.DefaultCrumbIssuer","crumb":"` + strings.Repeat("0a1b2c3d", 8) + `","crumbRequestField":"Jenkins-Crumb"}`))
+	f.Add([]byte(`{"crumb":"a\r\nX: b","crumbRequestField":"Jenkins-Crumb"}`))
 	f.Add([]byte(`{"crumb":1}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		field, value, err := readCrumb(body)
@@ -126,7 +162,7 @@ func FuzzCrumb(f *testing.F) {
 		plain.Header.Set("Cookie", "a=b")
 		with := plain.Clone(t.Context())
 		with.Header.Set(field, value)
-		if len(with.Header) != len(plain.Header)+1 {
+		if http.CanonicalHeaderKey(field) == "Authorization" || len(with.Header) != len(plain.Header)+1 {
 			t.Errorf("field: got %q, want no header that has a meaning", field)
 		}
 		var before, after bytes.Buffer
