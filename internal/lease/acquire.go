@@ -187,10 +187,12 @@ func (a *acquisition) create(ctx context.Context) error {
 }
 
 // wait pauses before another try. A controller that is starting is asked for its
-// state, which needs neither a login nor another name, until it is up.
+// state, which needs neither a login nor another name, until it is up. The pauses
+// grow all the same: a gateway can say for ever that a controller which is up is
+// not ready.
 func (a *acquisition) wait(waits *pauses, answer *jenkins.Error) bool {
 	if answer.Kind == jenkins.KindUnavailable {
-		return a.life.awaitStart(a.again, a.account)
+		return waits.awaitStart(a.again, a.account)
 	}
 	return waits.wait(a.again, answer)
 }

@@ -668,3 +668,22 @@ type sideKeeper struct {
 
 func (k sideKeeper) Keep(r lease.Record) error { return k.side.Keep(r) }
 func (k sideKeeper) Drop()                     { _ = k.side.Drop() }
+
+// A gateway that says 503 for a controller that is up is not asked without a
+// pause that grows.
+func TestPausesGrowWhenTheControllerIsUpAndNotReady(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t).inject("create:status=503*999")
+	life := w.life()
+	var pauses []time.Duration
+	life.Pause = func(ctx context.Context, d time.Duration) error {
+		pauses = append(pauses, d)
+		return ctx.Err()
+	}
+	if _, _, err := lease.Acquire(t.Context(), life, w.account(), w.order(), &keeper{}); err == nil {
+		t.Error("no error")
+	}
+	if len(pauses) < 5 || len(pauses) > 80 || pauses[4] < 400*time.Millisecond {
+		t.Errorf("%d pauses, %v", len(pauses), pauses[:min(10, len(pauses))])
+	}
+}

@@ -146,8 +146,7 @@ func (l Life) starting(ctx context.Context, c *jenkins.Client) bool {
 }
 
 // awaitStart waits until the controller is up.
-func (l Life) awaitStart(ctx context.Context, c *jenkins.Client) bool {
-	p := l.pauses(l.Timeout)
+func (p *pauses) awaitStart(ctx context.Context, c *jenkins.Client) bool {
 	for p.wait(ctx, nil) {
 		if starting, err := c.Starting(ctx); err == nil && !starting {
 			return true

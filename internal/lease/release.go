@@ -260,7 +260,7 @@ func (r *release) revokeSelf(ctx context.Context) (Ending, error) {
 				}
 				return Gone, nil
 			}
-			if !again || !r.life.awaitStart(ctx, own) {
+			if !again || !waits.awaitStart(ctx, own) {
 				return Failed, err
 			}
 			again = false
@@ -275,7 +275,7 @@ func (r *release) revokeSelf(ctx context.Context) (Ending, error) {
 		case unanswered(err):
 			// The token may be dead by now, and to show a dead one is a refused login,
 			// even where its answer is lost as well: once more, when answers come again.
-			if !again || !waits.wait(ctx, err) || !r.life.awaitStart(ctx, own) {
+			if !again || !waits.wait(ctx, err) || !waits.awaitStart(ctx, own) {
 				return Failed, err
 			}
 			again, lost = false, true
