@@ -44,14 +44,14 @@ func TestHostileCrumb(t *testing.T) {
 		a.on, a.code, a.login, a.most = "crumb", 1, "password", 60
 		t.Run(a.name, func(t *testing.T) {
 			t.Parallel()
-			a.check = func(t *testing.T, s *scene, _ result) {
+			a.check = func(t *testing.T, s *siege, _ result) {
 				for _, r := range s.seen {
 					if operation(r) == "create" {
 						t.Errorf("the password went out with a crumb that is none")
 					}
 				}
 			}
-			play(t, "create", a, nil)
+			besiege(t, "create", a, nil)
 		})
 	}
 }
@@ -81,7 +81,7 @@ func TestHostileCookies(t *testing.T) {
 				a.Header()["Set-Cookie"] = row.set
 				crumbOf("Jenkins-Crumb", "0a1b")(a)
 			}}
-			a.check = func(t *testing.T, s *scene, _ result) {
+			a.check = func(t *testing.T, s *siege, _ result) {
 				for _, r := range s.seen {
 					got := r.Header.Get("Cookie")
 					want := ""
@@ -93,7 +93,7 @@ func TestHostileCookies(t *testing.T) {
 					}
 				}
 			}
-			play(t, "create", a, nil)
+			besiege(t, "create", a, nil)
 		})
 	}
 }
@@ -136,7 +136,7 @@ func TestHostileIdentity(t *testing.T) {
 		a.on = "whoami"
 		t.Run(a.name, func(t *testing.T) {
 			t.Parallel()
-			play(t, "create", a, nil)
+			besiege(t, "create", a, nil)
 		})
 	}
 }
@@ -172,7 +172,7 @@ func TestHostileOwner(t *testing.T) {
 					identity(row.owner)(a)
 				}
 			}}
-			a.check = func(t *testing.T, s *scene, r result) {
+			a.check = func(t *testing.T, s *siege, r result) {
 				for _, pair := range s.pairs("output", r.output) {
 					if pair[0] == "username" && pair[1] != row.owner {
 						t.Errorf("username: got %q, want %q", pair[1], row.owner)
@@ -182,7 +182,7 @@ func TestHostileOwner(t *testing.T) {
 					t.Errorf("got %q", r.stdout)
 				}
 			}
-			play(t, "create", a, nil)
+			besiege(t, "create", a, nil)
 		})
 	}
 }
@@ -225,7 +225,7 @@ func TestHostileProxy(t *testing.T) {
 						_, _ = conn.Read(make([]byte, 4096))
 						_, _ = io.WriteString(conn, row.head)
 						if row.block != "" {
-							(&answering{scene: s}).flood(conn, strings.Repeat(row.block, 1000), 1<<30)
+							(&answering{siege: s}).flood(conn, strings.Repeat(row.block, 1000), 1<<30)
 						}
 					}()
 				}

@@ -12,9 +12,9 @@ import (
 	"github.com/jenkins-token/jenkins-token/jenkins/jenkinstest"
 )
 
-// created is a scene in which a token was made.
-func created(t *testing.T) func(*scene) {
-	return func(s *scene) {
+// created is a siege in which a token was made.
+func created(t *testing.T) func(*siege) {
+	return func(s *siege) {
 		if r := s.run("create"); r.code != 0 {
 			t.Fatalf("create: exit code %d\n%s", r.code, r.stdout)
 		}
@@ -24,7 +24,7 @@ func created(t *testing.T) func(*scene) {
 
 // said checks that a token which is left is told of, where a user and a later
 // step look, and that nothing is told of when none is.
-func said(t *testing.T, s *scene, r result) {
+func said(t *testing.T, s *siege, r result) {
 	t.Helper()
 	for _, token := range s.honest.Tokens(hostileUser) {
 		if !strings.HasPrefix(token.Name, "jenkins-token:") {
@@ -58,7 +58,7 @@ func TestHostileRevoke(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, account %t", a.name, credential), func(t *testing.T) {
 				t.Parallel()
 				a.most, a.check = 120, said
-				play(t, "revoke", a, func(s *scene) {
+				besiege(t, "revoke", a, func(s *siege) {
 					created(t)(s)
 					if !credential {
 						delete(s.env, "INPUT_API-TOKEN")
@@ -91,12 +91,12 @@ func TestHostileRename(t *testing.T) {
 				switch {
 				case operation(r.r) == "rename":
 					answer(r)
-				case secret == r.scene.account.Value: // a lie: nothing is revoked
+				case secret == r.siege.account.Value: // a lie: nothing is revoked
 				default:
 					r.WriteHeader(http.StatusForbidden)
 				}
 			}
-			play(t, "revoke", a, func(s *scene) {
+			besiege(t, "revoke", a, func(s *siege) {
 				if holds {
 					s.env["INPUT_TIMEOUT"] = "1s"
 				}
@@ -123,7 +123,7 @@ func TestHostileStart(t *testing.T) {
 				r.Header().Set("WWW-Authenticate", `Basic realm="Jenkins"`)
 				r.WriteHeader(http.StatusUnauthorized)
 			}
-			a.check = func(t *testing.T, s *scene, _ result) {
+			a.check = func(t *testing.T, s *siege, _ result) {
 				refused := map[string]int{}
 				for _, r := range s.seen {
 					login := r.Header.Get("Authorization")
@@ -142,7 +142,7 @@ func TestHostileStart(t *testing.T) {
 					t.Errorf("got %d logins refused, want at most 2", total)
 				}
 			}
-			play(t, "revoke", a, func(s *scene) {
+			besiege(t, "revoke", a, func(s *siege) {
 				if holds {
 					s.env["INPUT_TIMEOUT"] = "1s"
 				}
@@ -159,7 +159,7 @@ func TestHostilePageInPost(t *testing.T) {
 	rows := append(carriers("page", 0),
 		attack{name: "a thousand of ours that are over", answer: pageOf(func(i int) (string, string) { return uuidOf(i), over }, 1000)},
 		attack{name: "our own living token, as one that is over", answer: func(a *answering) {
-			own := a.scene.honest.Tokens(hostileUser)[1].UUID
+			own := a.siege.honest.Tokens(hostileUser)[1].UUID
 			pageOf(func(int) (string, string) { return own, over }, 100)(a)
 		}},
 	)
@@ -167,7 +167,7 @@ func TestHostilePageInPost(t *testing.T) {
 		a.on = "page"
 		t.Run(a.name, func(t *testing.T) {
 			t.Parallel()
-			a.check = func(t *testing.T, s *scene, r result) {
+			a.check = func(t *testing.T, s *siege, r result) {
 				said(t, s, r)
 				if left := s.left(); len(left) > 0 {
 					t.Errorf("left: %q\n%s", left, r.stdout)
@@ -176,7 +176,7 @@ func TestHostilePageInPost(t *testing.T) {
 					t.Errorf("got %d revocations, want at most 20 besides the token's own", n)
 				}
 			}
-			play(t, "revoke", a, created(t))
+			besiege(t, "revoke", a, created(t))
 		})
 	}
 }
@@ -198,7 +198,7 @@ func pageOf(row func(i int) (uuid, name string), n int) func(*answering) {
 			block.WriteString(rowOf(row(i)))
 			if block.Len() > 64<<10 || i == n-1 {
 				written, err := io.WriteString(a, block.String())
-				a.scene.taken.Add(int64(written))
+				a.siege.taken.Add(int64(written))
 				if err != nil {
 					return
 				}
@@ -209,7 +209,7 @@ func pageOf(row func(i int) (uuid, name string), n int) func(*answering) {
 	}
 }
 
-// swept is a scene with a token of ours that is over.
-func swept(s *scene) jenkinstest.Token {
+// swept is a siege with a token of ours that is over.
+func swept(s *siege) jenkinstest.Token {
 	return s.honest.AddToken(hostileUser, lease.Name{Where: "github.com/acme/web", Run: "1.1", Label: "deploy", Nonce: "aaaaaaaa", End: hostileNoon.Add(-time.Hour)}.String())
 }

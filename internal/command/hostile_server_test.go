@@ -38,9 +38,9 @@ const (
 
 var hostileNoon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-// scene is a runner that calls the program, and a controller in front of which
+// siege is a runner that calls the program, and a controller in front of which
 // somebody hostile answers.
-type scene struct {
+type siege struct {
 	t         *testing.T
 	honest    *jenkinstest.Jenkins
 	front     *httptest.Server
@@ -60,9 +60,9 @@ type scene struct {
 	gone     chan struct{}
 }
 
-func newScene(t *testing.T) *scene {
+func newScene(t *testing.T) *siege {
 	t.Helper()
-	s := &scene{t: t, dir: t.TempDir(), gone: make(chan struct{})}
+	s := &siege{t: t, dir: t.TempDir(), gone: make(chan struct{})}
 	var err error
 	if s.honest, err = jenkinstest.New(jenkinstest.WithUser(hostileUser, hostilePassword), jenkinstest.WithUser("bob", "pw"),
 		jenkinstest.WithClock(func() time.Time { return hostileNoon })); err != nil {
@@ -95,7 +95,7 @@ func newScene(t *testing.T) *scene {
 	return s
 }
 
-func (s *scene) file(name string) string { return filepath.Join(s.dir, name) }
+func (s *siege) file(name string) string { return filepath.Join(s.dir, name) }
 
 // operation names what a request is for.
 func operation(r *http.Request) string {
@@ -120,7 +120,7 @@ func operation(r *http.Request) string {
 
 // serve lets the attack answer, or the honest controller. A creation takes
 // place unless the answer says clearly that it did not: what is lost must be found.
-func (s *scene) serve(w http.ResponseWriter, r *http.Request) {
+func (s *siege) serve(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
 	if err != nil {
 		return
@@ -155,13 +155,13 @@ func (s *scene) serve(w http.ResponseWriter, r *http.Request) {
 		s.honest.ServeHTTP(honest, fresh())
 	}
 	w.Header().Set("Date", hostileNoon.Format(http.TimeFormat))
-	attack.answer(&answering{ResponseWriter: w, scene: s, r: fresh(), honest: honest.Body.String()})
+	attack.answer(&answering{ResponseWriter: w, siege: s, r: fresh(), honest: honest.Body.String()})
 }
 
 // answering is one request to a hostile server.
 type answering struct {
 	http.ResponseWriter
-	scene  *scene
+	siege  *siege
 	r      *http.Request
 	honest string // what the honest controller answers to a creation
 }
@@ -184,7 +184,7 @@ func (a *answering) raw(text string, hold bool) {
 func (a *answering) flood(w io.Writer, block string, most int64) {
 	for n := int64(0); n < most; n += int64(len(block)) {
 		written, err := io.WriteString(w, block)
-		a.scene.taken.Add(int64(written))
+		a.siege.taken.Add(int64(written))
 		if err != nil {
 			return
 		}
@@ -202,11 +202,11 @@ func (a *answering) rawFlood(head, block string, most int64) {
 	a.flood(conn, block, most)
 }
 
-// hold answers nothing until the client goes.
-func (a *answering) hold() {
+// delayed answers nothing until the client goes.
+func (a *answering) delayed() {
 	select {
 	case <-a.r.Context().Done():
-	case <-a.scene.gone:
+	case <-a.siege.gone:
 	}
 }
 
@@ -220,7 +220,7 @@ func (a *answering) drip() {
 		select {
 		case <-a.r.Context().Done():
 			return
-		case <-a.scene.gone:
+		case <-a.siege.gone:
 			return
 		case <-time.After(20 * time.Millisecond):
 		}
@@ -237,7 +237,7 @@ type result struct {
 }
 
 // run calls the program as the runner does.
-func (s *scene) run(name string) result {
+func (s *siege) run(name string) result {
 	s.t.Helper()
 	for _, file := range []string{"output", "state", "summary"} {
 		if err := os.WriteFile(s.file(file), nil, 0o600); err != nil {
@@ -277,7 +277,7 @@ func (s *scene) run(name string) result {
 }
 
 // pairs reads a file of workflow commands in the only form it may have.
-func (s *scene) pairs(file, text string) (pairs [][2]string) {
+func (s *siege) pairs(file, text string) (pairs [][2]string) {
 	s.t.Helper()
 	lines := strings.Split(text, "\n")
 	for len(lines) > 1 {
@@ -319,7 +319,7 @@ var (
 )
 
 // check holds of every run, whatever the server answers.
-func (s *scene) check(r result) {
+func (s *siege) check(r result) {
 	s.t.Helper()
 	everything := r.stdout + r.stderr + r.output + r.state + r.summary
 	if i := strings.Index(everything, marker); i >= 0 {
@@ -373,7 +373,7 @@ func (s *scene) check(r result) {
 }
 
 // left are the names of our tokens that are alive.
-func (s *scene) left() (names []string) {
+func (s *siege) left() (names []string) {
 	for _, token := range s.honest.Tokens(hostileUser) {
 		if strings.HasPrefix(token.Name, "jenkins-token:") {
 			names = append(names, token.Name)
@@ -391,13 +391,13 @@ func (a *answering) made(key, value string) string {
 	}
 	err := json.Unmarshal([]byte(a.honest), &answer)
 	if err != nil || answer.Data == nil {
-		a.scene.t.Errorf("the honest answer is %q, %v", a.honest, err)
+		a.siege.t.Errorf("the honest answer is %q, %v", a.honest, err)
 		return ""
 	}
 	answer.Data[key] = json.RawMessage(value)
 	changed, err := json.Marshal(answer)
 	if err != nil {
-		a.scene.t.Error(err)
+		a.siege.t.Error(err)
 	}
 	return string(changed)
 }

@@ -20,14 +20,14 @@ func TestHostileSweep(t *testing.T) {
 			"HTML of a login", "page that refreshes to another origin", "JSON of another text", "version of HTTP not known":
 			a.code = 4 // it was not understood
 		}
-		a.check = func(t *testing.T, s *scene, r result) {
+		a.check = func(t *testing.T, s *siege, r result) {
 			if len(s.revoked) > 0 || r.output != "" || r.state != "" || r.summary != "" {
 				t.Errorf("got revocations %q, output %q, state %q, summary %q", s.revoked, r.output, r.state, r.summary)
 			}
 		}
 		t.Run(a.name, func(t *testing.T) {
 			t.Parallel()
-			play(t, "sweep", a, func(s *scene) { swept(s) })
+			besiege(t, "sweep", a, func(s *siege) { swept(s) })
 		})
 	}
 }
@@ -37,14 +37,14 @@ func TestHostileSweep(t *testing.T) {
 func TestHostileSweepRevocations(t *testing.T) {
 	t.Parallel()
 	for _, a := range light("revoke", 1) {
-		a.check = func(t *testing.T, s *scene, r result) {
+		a.check = func(t *testing.T, s *siege, r result) {
 			if !strings.Contains(r.stdout, "not revoked: ") || len(s.left()) != 1 {
 				t.Errorf("left %q, told\n%s", s.left(), r.stdout)
 			}
 		}
 		t.Run(a.name, func(t *testing.T) {
 			t.Parallel()
-			play(t, "sweep", a, func(s *scene) { swept(s) })
+			besiege(t, "sweep", a, func(s *siege) { swept(s) })
 		})
 	}
 }
@@ -115,12 +115,12 @@ func TestHostilePages(t *testing.T) {
 				a.Header().Set("Content-Type", "text/html; charset=x-"+marker)
 				_, _ = io.WriteString(a, row.page)
 			}}
-			a.check = func(t *testing.T, s *scene, r result) {
+			a.check = func(t *testing.T, s *siege, r result) {
 				if !slices.Equal(s.revoked, row.revoked) {
 					t.Errorf("revoked: got %q, want %q\n%s", s.revoked, row.revoked, r.stdout)
 				}
 			}
-			play(t, "sweep", a, func(s *scene) { s.env["INPUT_WHERE"] = "github.com/acme/web" })
+			besiege(t, "sweep", a, func(s *siege) { s.env["INPUT_WHERE"] = "github.com/acme/web" })
 		})
 	}
 }
@@ -151,12 +151,12 @@ func TestHostileCrowds(t *testing.T) {
 					row.page(a)
 				}
 			}}
-			a.check = func(t *testing.T, s *scene, r result) {
+			a.check = func(t *testing.T, s *siege, r result) {
 				if len(s.revoked) != row.revoked || !strings.Contains(r.stdout, row.say) {
 					t.Errorf("got %d revocations, want %d, and %q:\n%.2000s", len(s.revoked), row.revoked, row.say, r.stdout)
 				}
 			}
-			play(t, "sweep", a, func(s *scene) {
+			besiege(t, "sweep", a, func(s *siege) {
 				if row.dry {
 					s.env["INPUT_DRY-RUN"] = "true"
 				}

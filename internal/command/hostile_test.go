@@ -23,7 +23,7 @@ type attack struct {
 	taken  int64  // MiB of each answer, 8 when 0: what the kernel takes counts too
 	answer func(*answering)
 	floods bool                             // it takes as much as the client lets it
-	check  func(*testing.T, *scene, result) // besides what holds of all
+	check  func(*testing.T, *siege, result) // besides what holds of all
 }
 
 // answers are bodies of a 200.
@@ -58,7 +58,7 @@ func status(code int, header ...string) func(*answering) {
 // redirect points to a place; %s is the other origin's host and port.
 func redirect(code int, to string) func(*answering) {
 	return func(a *answering) {
-		a.Header()["Location"] = []string{strings.ReplaceAll(to, "%s", strings.TrimPrefix(a.scene.elsewhere.URL, "http://"))}
+		a.Header()["Location"] = []string{strings.ReplaceAll(to, "%s", strings.TrimPrefix(a.siege.elsewhere.URL, "http://"))}
 		a.WriteHeader(code)
 	}
 }
@@ -94,8 +94,8 @@ const (
 	head200 = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 )
 
-func hold(a *answering) { a.hold() }
-func drip(a *answering) { a.drip() }
+func delayed(a *answering) { a.delayed() }
+func drip(a *answering)    { a.drip() }
 
 // carriers harm whatever is asked: the head of an answer, its coding and its
 // length.
@@ -136,9 +136,9 @@ func carriers(on string, code int) []attack {
 			_, _ = io.WriteString(a, "<form action='http://"+marker+"/'>"+injected+"</form>")
 		}},
 		{name: "page that refreshes to another origin", clear: true, answer: func(a *answering) {
-			a.Header().Set("Refresh", "0; url="+a.scene.elsewhere.URL)
+			a.Header().Set("Refresh", "0; url="+a.siege.elsewhere.URL)
 			a.Header().Set("Content-Type", "text/html")
-			_, _ = io.WriteString(a, `<meta http-equiv="refresh" content="0; url=`+a.scene.elsewhere.URL+`">`)
+			_, _ = io.WriteString(a, `<meta http-equiv="refresh" content="0; url=`+a.siege.elsewhere.URL+`">`)
 		}},
 		{name: "JSON of another text", answer: body("\xff\xfe{\x00}\x00")},
 		{name: "redirect to another host", clear: true, answer: redirect(http.StatusFound, "http://%s/me/"+marker)},
@@ -167,7 +167,7 @@ func carriers(on string, code int) []attack {
 		{name: "503 with a time to wait", answer: status(503, "Retry-After", "99999999999999999999")},
 		{name: "418", clear: true, answer: status(418)},
 		{name: "slow drip", answer: drip, times: 1},
-		{name: "silence", answer: hold, times: 1},
+		{name: "silence", answer: delayed, times: 1},
 		{name: "closed at once", answer: raw("")},
 	}
 	for i := range all {
@@ -182,9 +182,9 @@ func light(on string, code int) []attack {
 	return slices.DeleteFunc(carriers(on, code), func(a attack) bool { return a.floods })
 }
 
-// play runs one attack on a command, and then lets everybody be honest: what it
+// besiege runs one attack on a command, and then lets everybody be honest: what it
 // left must be found.
-func play(t *testing.T, name string, a attack, before func(*scene)) {
+func besiege(t *testing.T, name string, a attack, before func(*siege)) {
 	t.Helper()
 	s := newScene(t)
 	switch a.login {
@@ -252,7 +252,7 @@ func TestHostileCreate(t *testing.T) {
 		{name: "value of one letter", answer: changed("tokenValue", text("e"))},
 		{name: "number for a value", answer: changed("tokenValue", "1111111111111111111111111111111111")},
 		{name: "list for a value", answer: changed("tokenValue", `["`+marker+`"]`)},
-		{name: "the account's credential for a value", answer: func(a *answering) { changed("tokenValue", text(a.scene.account.Value))(a) }},
+		{name: "the account's credential for a value", answer: func(a *answering) { changed("tokenValue", text(a.siege.account.Value))(a) }},
 		{name: "uuid with commands", answer: changed("tokenUuid", text("00000000-0000-4000-8000-000000000000"+injected))},
 		{name: "uuid with a path", answer: changed("tokenUuid", text("../../../"+marker))},
 		{name: "uuid in capitals", answer: changed("tokenUuid", text("ABCDEF00-0000-4000-8000-000000000000"))},
@@ -299,7 +299,7 @@ func TestHostileCreate(t *testing.T) {
 			a.Header().Add("Set-Cookie", marker+"=1; Path=/")
 			a.Header().Add("Set-Cookie", "JSESSIONID="+strings.Repeat("a", 20_000)+"; Path=/; Domain=127.0.0.1")
 			body(a.honest)(a)
-		}, check: func(t *testing.T, s *scene, _ result) {
+		}, check: func(t *testing.T, s *siege, _ result) {
 			for _, r := range s.seen {
 				if got := r.Header.Get("Cookie"); got != "" {
 					t.Errorf("%s %s: got cookie %.60q, want none with an API token", r.Method, r.URL, got)
@@ -317,7 +317,7 @@ func TestHostileCreate(t *testing.T) {
 	for _, a := range rows {
 		t.Run(a.name, func(t *testing.T) {
 			t.Parallel()
-			play(t, "create", a, nil)
+			besiege(t, "create", a, nil)
 		})
 	}
 }
