@@ -17,6 +17,7 @@ import (
 
 	"github.com/jenkins-token/jenkins-token/internal/ci"
 	"github.com/jenkins-token/jenkins-token/internal/command"
+	"github.com/jenkins-token/jenkins-token/internal/secret"
 )
 
 func main() { os.Exit(run(newProgram())) }
@@ -24,6 +25,9 @@ func main() { os.Exit(run(newProgram())) }
 // run runs the program until it ends or a second signal comes, which leaves at
 // once: the record stays.
 func run(p *command.Program) int {
+	// Before anything reads a secret, and for all commands: what they start, or a
+	// process that an earlier step left behind, could read it here.
+	p.Exposed = secret.HideProcess()
 	if command.IsAction(p.Args[0]) && ci.OnRunner(os.LookupEnv) {
 		// An earlier step of the job can set these for the post step, and so choose
 		// whom to trust; the input ca-certificate is the way. They count when
@@ -34,7 +38,9 @@ func run(p *command.Program) int {
 	// net/http writes what a server sends unasked to the standard logger, and a
 	// runner obeys commands anywhere in standard error.
 	log.SetOutput(io.Discard)
-	return p.Run(command.Interruptible(context.Background(), os.Exit))
+	ctx, signals := command.Interruptible(context.Background(), os.Exit)
+	p.Signals = signals
+	return p.Run(ctx)
 }
 
 // newProgram hands the program this process' surroundings. Nothing below main
@@ -44,6 +50,7 @@ func newProgram() *command.Program {
 	return &command.Program{
 		Args:       os.Args,
 		Lookup:     os.LookupEnv,
+		Environ:    os.Environ,
 		Stdin:      os.Stdin,
 		Stdout:     os.Stdout,
 		Stderr:     os.Stderr,
@@ -53,6 +60,8 @@ func newProgram() *command.Program {
 		ReadFile:   os.ReadFile,
 		Exists:     exists,
 		Executable: os.Executable,
+		LookPath:   exec.LookPath,
+		First:      os.Getpid() == 1,
 		Tool:       tool,
 		Hostname:   hostname,
 		Now:        time.Now,

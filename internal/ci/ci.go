@@ -87,6 +87,9 @@ type Surroundings struct {
 	// Captured is set when standard output carries a record: messages and masks
 	// then go to standard error.
 	Captured bool
+	// Unmasked is set when both streams are another program's too, which can send
+	// them anywhere: a mask would then show what it is to hide.
+	Unmasked bool
 }
 
 // ErrNoTool is the error for a program of the CI's that is not there.

@@ -21,16 +21,21 @@ import (
 
 // Exit codes. docs/reference.md lists them.
 const (
-	exitOK    = 0
-	exitError = 1
-	exitUsage = 2 // nothing was sent
-	exitPage  = 4 // the token page was not understood
+	exitOK         = 0
+	exitFailed     = 1
+	exitUsage      = 2   // nothing was sent
+	exitRevoke     = 3   // of exec: the command succeeded and its token was not revoked
+	exitPage       = 4   // the token page was not understood
+	exitBefore     = 125 // of exec: failed before the command ran
+	exitNotRunning = 126 // of exec: the command cannot be run
+	exitNotFound   = 127 // of exec: there is no such command
 )
 
 // Program is everything the program is handed from outside.
 type Program struct {
 	Args           []string // with the name it was called by
 	Lookup         func(string) (string, bool)
+	Environ        func() []string
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	Terminal       bool // standard output is a terminal
@@ -39,6 +44,10 @@ type Program struct {
 	ReadFile       func(string) ([]byte, error)
 	Exists         func(string) bool // of a file or directory
 	Executable     func() (string, error)
+	LookPath       func(string) (string, error) // finds a command
+	Signals        *Signals
+	First          bool                                                      // the program is process 1
+	Exposed        error                                                     // why other processes can read this one's environment; nil when they cannot
 	Tool           func(name string, args, env []string, stdin []byte) error // see ci.Surroundings
 	Hostname       string
 	Now            func() time.Time
@@ -105,11 +114,11 @@ func (p *Program) Run(ctx context.Context) int {
 func (p *Program) job() (*job, error) {
 	name, args := filepath.Base(p.Args[0]), p.Args[1:]
 	j := &job{Program: p, name: name}
-	j.system, _ = ci.Detect(p.surroundings(false), "")
+	j.system, _ = ci.Detect(j.surroundings(), "")
 	if IsAction(name) && ci.OnRunner(p.Lookup) {
 		// Nothing that an earlier step can set makes the action of another system.
 		j.action = true
-		j.system, _ = ci.Detect(p.surroundings(false), "github")
+		j.system, _ = ci.Detect(j.surroundings(), "github")
 		j.runner = j.system.(*ci.GitHub)
 		if len(args) > 0 && name != "revoke" {
 			return j, usage("the action takes no arguments, and `args` were given", "remove `args` from the step: settings are inputs")
@@ -126,12 +135,12 @@ func (p *Program) job() (*job, error) {
 		}
 		j.name, args = args[0], args[1:]
 	}
+	j.system, _ = ci.Detect(j.surroundings(), "")
 	var err error
 	if j.flags, err = parse(j.name, args); err != nil {
 		return j, err
 	}
-	captured := j.flags.text["lease"] == "-" && j.name == "create" || j.flags.set["json"]
-	system, err := ci.Detect(p.surroundings(captured), j.flags.text["ci"])
+	system, err := ci.Detect(j.surroundings(), j.flags.text["ci"])
 	if errors.Is(err, ci.ErrUnknown) {
 		return j, usage("--ci: "+err.Error(), "known are "+strings.Join(ci.Names(), ", "))
 	}
@@ -139,10 +148,12 @@ func (p *Program) job() (*job, error) {
 	return j, nil
 }
 
-func (p *Program) surroundings(captured bool) ci.Surroundings {
+func (j *job) surroundings() ci.Surroundings {
+	lends := j.name == "exec"
 	return ci.Surroundings{
-		Lookup: p.Lookup, ReadFile: p.ReadFile, Exists: p.Exists, Stdout: p.Stdout, Stderr: p.Stderr,
-		Hostname: p.Hostname, Now: p.Now(), Tool: p.Tool, Captured: captured,
+		Lookup: j.Lookup, ReadFile: j.ReadFile, Exists: j.Exists, Stdout: j.Stdout, Stderr: j.Stderr,
+		Hostname: j.Hostname, Now: j.Now(), Tool: j.Tool, Unmasked: lends,
+		Captured: lends || j.name == "create" && j.flags.text["lease"] == "-" || j.flags.set["json"],
 	}
 }
 
@@ -163,6 +174,8 @@ func (j *job) run(ctx context.Context) error {
 		return j.create(ctx)
 	case "revoke":
 		return j.revoke(ctx)
+	case "exec":
+		return j.exec(ctx)
 	case "sweep":
 		return j.sweep(ctx)
 	case "doctor":
@@ -177,13 +190,23 @@ func (j *job) run(ctx context.Context) error {
 	}
 }
 
+// exitError ends the program with an exit code of its own. Without a cause there
+// is nothing more to say.
+type exitError struct {
+	code  int
+	cause error
+}
+
+func (e *exitError) Error() string { return e.cause.Error() }
+func (e *exitError) Unwrap() error { return e.cause }
+
 // end says what went wrong and gives the exit code.
 func (j *job) end(ctx context.Context, err error) int {
 	if err == nil {
 		return exitOK
 	}
-	var told *toldError
-	if !errors.As(err, &told) {
+	exit, ends := errors.AsType[*exitError](err)
+	if !ends || exit.cause != nil {
 		j.system.Fail(err.Error(), j.hints(err))
 	}
 	var wrong *usageError
@@ -191,6 +214,8 @@ func (j *job) end(ctx context.Context, err error) int {
 	var interrupted Interrupted
 	var page *pageError
 	switch {
+	case ends:
+		return exit.code
 	case errors.As(err, &wrong), errors.As(err, &settings):
 		return exitUsage
 	case errors.Is(err, lease.ErrInterrupted) && errors.As(context.Cause(ctx), &interrupted):
@@ -198,11 +223,8 @@ func (j *job) end(ctx context.Context, err error) int {
 	case errors.As(err, &page):
 		return exitPage
 	}
-	return exitError
+	return exitFailed
 }
-
-// toldError is a failure that the user has been told of.
-type toldError struct{ error }
 
 // life is what package lease is handed.
 func (j *job) life(timeout time.Duration) lease.Life {

@@ -29,11 +29,7 @@ func (j *job) create(ctx context.Context) error {
 		return err
 	}
 	defer account.Close()
-	run := j.system.Run()
-	record, left, err := lease.Acquire(ctx, j.life(s.Timeout), account, lease.Order{
-		URL: s.URL.String(), Username: s.Username, ForUser: s.ForUser,
-		Where: run.Where, Run: run.ID, Label: j.label(s), TTL: s.TTL, Legacy: s.Legacy, Settings: s.Post(),
-	}, p)
+	record, left, err := lease.Acquire(ctx, j.life(s.Timeout), account, j.order(s), p)
 	if err == nil {
 		err = j.handOn(record, p)
 		if err != nil {
@@ -47,12 +43,7 @@ func (j *job) create(ctx context.Context) error {
 		return explained(err, account, s)
 	}
 	j.system.Say(ci.Progress, subject(record)+" of "+record.Username+" is ready")
-	switch record.Settings.Legacy {
-	case settings.LegacyRead:
-		j.system.Say(ci.Notice, "legacy is read: the account has this one token for everything, and the job will not end it")
-	case settings.LegacyRotate:
-		j.system.Say(ci.Warning, "legacy is rotate: the account has this one token for everything, and whatever uses it loses it when the job ends; jobs of one account must not overlap")
-	}
+	j.warnOfLegacy(record)
 	if j.action && j.runner.PostUncertain() {
 		j.system.Say(ci.Notice, "some versions of this runner do not run post steps of container actions; add a step with if: always() that uses the revoke action of this repository")
 	}
@@ -60,6 +51,25 @@ func (j *job) create(ctx context.Context) error {
 		j.system.Say(ci.Notice, "the token will not be revoked by this job: revoke is false")
 	}
 	return nil
+}
+
+// order is the token that the settings ask for.
+func (j *job) order(s *settings.Settings) lease.Order {
+	run := j.system.Run()
+	return lease.Order{
+		URL: s.URL.String(), Username: s.Username, ForUser: s.ForUser,
+		Where: run.Where, Run: run.ID, Label: j.label(s), TTL: s.TTL, Legacy: s.Legacy, Settings: s.Post(),
+	}
+}
+
+// warnOfLegacy says what it means that an account has one token only.
+func (j *job) warnOfLegacy(r lease.Record) {
+	switch r.Settings.Legacy {
+	case settings.LegacyRead:
+		j.system.Say(ci.Notice, "legacy is read: the account has this one token for everything, and the job will not end it")
+	case settings.LegacyRotate:
+		j.system.Say(ci.Warning, "legacy is rotate: the account has this one token for everything, and whatever uses it loses it when the job ends; jobs of one account must not overlap")
+	}
 }
 
 // handOn gives the token to later steps: as outputs, or as the record, on standard

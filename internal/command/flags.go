@@ -13,6 +13,7 @@ import (
 // flags are the flags and arguments of a command.
 type flags struct {
 	text map[string]string
+	all  map[string][]string // every text of a flag that was given more than once
 	set  map[string]bool
 	args []string
 }
@@ -41,12 +42,13 @@ func (v value) Set(text string) error {
 		}
 	}
 	v.into.text[v.name], v.into.set[v.name] = text, on
+	v.into.all[v.name] = append(v.into.all[v.name], text)
 	return nil
 }
 
 // parse reads the command line of a command.
 func parse(name string, args []string) (flags, error) {
-	f := flags{text: map[string]string{}, set: map[string]bool{}}
+	f := flags{text: map[string]string{}, all: map[string][]string{}, set: map[string]bool{}}
 	switch name {
 	case "-h", "--help", "-help":
 		name = "help"
@@ -75,7 +77,7 @@ func parse(name string, args []string) (flags, error) {
 		return f, wrongFlag(v, set, args)
 	}
 	f.args = set.Args()
-	if len(f.args) > v.positional {
+	if len(f.args) > v.positional && v.positional != anyNumber {
 		return f, usage(name+": too many arguments", "jenkins-token help "+name+" shows how it is called")
 	}
 	return f, nil

@@ -40,7 +40,8 @@ func play() int {
 	now := noon
 	p.Now = func() time.Time { return now }
 	p.Pause = func(ctx context.Context, d time.Duration) error { now = now.Add(d); return ctx.Err() }
-	ctx := command.Interruptible(context.Background(), os.Exit)
+	ctx, signals := command.Interruptible(context.Background(), os.Exit)
+	p.Signals = signals
 	trace := os.NewFile(3, "trace")
 	if _, err := trace.Stat(); err != nil {
 		return p.Run(ctx)

@@ -58,20 +58,30 @@ func (j *job) place() (*place, error) {
 		}
 		p.private = true
 	} else if public, refused := files.Refused(path); refused {
-		return nil, usage("--lease: others could read the token there: "+public.What, files.Way)
+		return nil, refuse(public, files)
 	}
 	var err error
-	if p.file, err = lease.CreateFile(path); err != nil {
-		if os.IsExist(err) {
-			return nil, usage("--lease: the file exists", "it may hold the record of another token: revoke --lease FILE ends that one")
-		}
-		failed := &ci.ChannelError{Channel: "record's file", Err: err}
-		if p.private {
-			failed.Hint = "--lease FILE writes it elsewhere, for a later revoke --lease FILE"
-		}
-		return nil, failed
+	p.file, err = recordFile(path)
+	if failed, ok := errors.AsType[*ci.ChannelError](err); ok && p.private {
+		failed.Hint = "--lease FILE writes it elsewhere, for a later revoke --lease FILE"
 	}
-	return p, nil
+	return p, err
+}
+
+func refuse(public ci.Public, files ci.Files) error {
+	return usage("--lease: others could read the token there: "+public.What, files.Way)
+}
+
+// recordFile makes the file of a record.
+func recordFile(path string) (*lease.File, error) {
+	file, err := lease.CreateFile(path)
+	switch {
+	case os.IsExist(err):
+		return nil, usage("--lease: the file exists", "it may hold the record of another token: revoke --lease FILE ends that one")
+	case err != nil:
+		return nil, &ci.ChannelError{Channel: "record's file", Err: err}
+	}
+	return file, nil
 }
 
 // readable refuses to write the record where only a log would take it: to a

@@ -58,24 +58,13 @@ func (j *job) revoke(ctx context.Context) error {
 		left = append(left, remains...)
 		fail = fail || len(remains) > 0 && k.record.Settings.OnRevokeFailure == settings.Fail
 		switch {
-		case ending == lease.Kept && k.record.Settings.Legacy == settings.LegacyRead:
-			j.system.Say(ci.Notice, subject(k.record)+" of "+k.record.Username+" is left as it was: legacy is read")
-		case ending == lease.Kept:
-			kept = append(kept, lease.Left{Record: k.record, Name: nameOf(k.record), UUID: k.record.TokenUUID, Ending: ending})
+		case ending == lease.Kept && k.record.Settings.Legacy != settings.LegacyRead:
+			kept = append(kept, leftAlone(k.record))
 			continue
 		case len(remains) > 0:
 			continue
-		case ending == lease.Gone && !k.record.Complete() && k.record.TokenUUID == "":
-			j.system.Say(ci.Progress, "no token was made")
-		case ending == lease.Gone && k.record.Legacy():
-			j.system.Say(ci.Progress, subject(k.record)+" of "+k.record.Username+" was changed already")
-		case ending == lease.Gone:
-			j.system.Say(ci.Progress, subject(k.record)+" was gone already")
-		case k.record.Legacy():
-			j.system.Say(ci.Progress, subject(k.record)+" of "+k.record.Username+" is changed: the one before is dead")
-		default:
-			j.system.Say(ci.Progress, subject(k.record)+" is revoked")
 		}
+		j.ended(k.record, ending)
 		if err := j.write("done", k.done); err != nil {
 			j.system.Say(ci.Notice, "the token is revoked, but its record could not be removed")
 		}
@@ -90,6 +79,29 @@ func (j *job) revoke(ctx context.Context) error {
 		return fmt.Errorf("%d of the tokens may outlive this job", len(left))
 	}
 	return nil
+}
+
+// leftAlone is a token that the settings said to leave.
+func leftAlone(r lease.Record) lease.Left {
+	return lease.Left{Record: r, Name: nameOf(r), UUID: r.TokenUUID, Ending: lease.Kept}
+}
+
+// ended says how a token ended of which nothing is left to do.
+func (j *job) ended(r lease.Record, ending lease.Ending) {
+	switch {
+	case ending == lease.Kept:
+		j.system.Say(ci.Notice, subject(r)+" of "+r.Username+" is left as it was: legacy is read")
+	case ending == lease.Gone && !r.Complete() && r.TokenUUID == "":
+		j.system.Say(ci.Progress, "no token was made")
+	case ending == lease.Gone && r.Legacy():
+		j.system.Say(ci.Progress, subject(r)+" of "+r.Username+" was changed already")
+	case ending == lease.Gone:
+		j.system.Say(ci.Progress, subject(r)+" was gone already")
+	case r.Legacy():
+		j.system.Say(ci.Progress, subject(r)+" of "+r.Username+" is changed: the one before is dead")
+	default:
+		j.system.Say(ci.Progress, subject(r)+" is revoked")
+	}
 }
 
 func nameOf(r lease.Record) string {

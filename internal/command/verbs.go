@@ -21,10 +21,13 @@ type verb struct {
 	settings        bool   // takes the settings as flags
 	making          bool   // takes those about a token to be made too
 	options         []option
-	positional      int
+	positional      int // how many arguments, or anyNumber
 	codes           []code
 	examples        []example
 }
+
+// anyNumber is the number of arguments of a command that takes another one.
+const anyNumber = -1
 
 // code is an exit code, and when it comes.
 type code struct {
@@ -78,6 +81,32 @@ func verbs() []verb {
 			examples: []example{
 				{"the token of a record", "jenkins-token revoke --lease token.json"},
 				{"a token that an administrator found", "jenkins-token revoke --username deploy --uuid 3f2504e0-4f89-41d3-9a0c-0305e82c3301"},
+			},
+		},
+		{
+			name: "exec", arguments: "COMMAND [ARG...]", text: "lend a token to one command, and revoke it when that ends",
+			about: "Runs the command with a token in JENKINS_URL, JENKINS_USER_ID, JENKINS_USERNAME and JENKINS_API_TOKEN; of the settings below nothing else is left in its environment. " +
+				"Signals go on to the command and its children, and the second SIGINT or SIGTERM kills them; on a terminal Control-C is theirs alone. " +
+				"What the command prints elsewhere than to a terminal has the token replaced by ***. " +
+				"The token is revoked when the command has ended, whatever that left running. " +
+				"In the script of a step begin the line with exec, so that a signal to the shell gets here: exec jenkins-token exec -- make deploy",
+			settings: true, making: true, positional: anyNumber,
+			options: []option{
+				{name: "set", meta: "NAME=WHAT", text: "set another variable, to token, username or url; may be given more than once"},
+				{name: "auth-file", meta: "NAME", text: "set NAME to the path of a file that holds username:token, which jenkins-cli reads with -auth @FILE"},
+				{name: "netrc", meta: "NAME", text: "set NAME to the path of a netrc file, which curl reads with --netrc-file FILE"},
+				{name: "no-redact", text: "leave what the command prints as it is", boolean: true},
+				{name: "lease", meta: "FILE", text: "keep the record in a new file too, from which revoke can end the token after a kill -9"}, on,
+			},
+			codes: []code{
+				{"0-255", "that of the command, 128+n after the signal n"}, wrong,
+				{"3", "the command succeeded, its token may live on, and on-revoke-failure is fail"},
+				{"125", "no token could be made; the command did not run"}, {"126", "the command cannot be run"}, {"127", "there is no such command"},
+				{"130, 143", "ended by SIGINT, SIGTERM before the command ran; what was made is undone"},
+			},
+			examples: []example{
+				{"a script that reads JENKINS_API_TOKEN", "jenkins-token exec --url https://ci.example.com --username deploy -- ./trigger.sh"},
+				{"a tool that reads another variable", "jenkins-token exec --set JENKINS_PASSWORD=token -- terraform apply"},
 			},
 		},
 		{

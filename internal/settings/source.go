@@ -85,7 +85,7 @@ func (f *finder) Lookup(key string) (string, bool) {
 	}
 	names := s.Env
 	if s.Name == "url" {
-		names = append([]string{"JENKINS_TOKEN_URL"}, names...)
+		names = append([]string{urlAnywhere}, names...)
 		if f.InJenkins {
 			names = names[:1]
 		}

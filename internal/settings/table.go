@@ -79,5 +79,27 @@ func All() []Setting {
 	return table
 }
 
+// Variables returns the environment variables that can hold a setting, or name
+// the file of one, in every spelling. A program that is started by this one has
+// no use for them.
+func Variables() []string {
+	names := []string{urlAnywhere}
+	for _, s := range All() {
+		spellings := append([]string{"PLUGIN_" + upper(s.Name)}, s.Env...)
+		names = append(names, "INPUT_"+strings.ToUpper(s.Name))
+		for _, name := range spellings {
+			names = append(names, name)
+			if s.Secret {
+				names = append(names, name+"_FILE")
+			}
+		}
+	}
+	return names
+}
+
+// urlAnywhere is url's variable inside a Jenkins build, where JENKINS_URL is
+// another controller.
+const urlAnywhere = "JENKINS_TOKEN_URL"
+
 // upper is a name as environment variables spell it.
 func upper(name string) string { return strings.ToUpper(strings.ReplaceAll(name, "-", "_")) }

@@ -1,0 +1,268 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/jenkins-token/jenkins-token/jenkins/jenkinstest"
+)
+
+// program is the program at a controller, as exec with these arguments.
+func program(t *testing.T, server *jenkinstest.Server, args ...string) *exec.Cmd {
+	t.Helper()
+	path, err := exec.LookPath("jenkins-token")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), path, append([]string{"exec"}, args...)...)
+	cmd.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "GORACE=atexit_sleep_ms=0",
+		"JENKINS_URL=" + server.URL, "JENKINS_USERNAME=alice", "JENKINS_PASSWORD=correct horse",
+	}
+	return cmd
+}
+
+func controller(t *testing.T) *jenkinstest.Server {
+	t.Helper()
+	server := jenkinstest.Start(t, jenkinstest.WithUser("alice", "correct horse"))
+	t.Cleanup(func() {
+		if left := server.Tokens("alice"); len(left) != 0 {
+			t.Errorf("got %d tokens at the end, want none", len(left))
+		}
+	})
+	return server
+}
+
+// code is the exit code of a program that ran.
+func code(t *testing.T, err error) int {
+	t.Helper()
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if err != nil && !ok {
+		t.Fatal(err)
+	}
+	if err == nil {
+		return 0
+	}
+	return exit.ExitCode()
+}
+
+// The program and the command are of one user, and not of root, who may read
+// everything on a host.
+func TestTheCommandCannotReadTheProgramsEnvironment(t *testing.T) {
+	t.Parallel()
+	const script = `
+		cat /proc/$PPID/environ >/dev/null 2>&1 && echo "the program: readable" || echo "the program: refused"
+		sh -c 'cat /proc/$PPID/environ >/dev/null 2>&1 && echo "a shell: readable" || echo "a shell: refused"; :'`
+	cmd := program(t, controller(t), "--", "sh", "-c", script)
+	if os.Getuid() == 0 {
+		// Neither the test's directory nor go's is one that another user may enter.
+		dir, err := os.MkdirTemp("", "jenkins-token-test-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = os.RemoveAll(dir) })
+		// Copied by another process, because a file cannot be run while a child of this
+		// one, forked meanwhile, has it open for writing.
+		copied := exec.CommandContext(t.Context(), "cp", cmd.Path, filepath.Join(dir, "jenkins-token"))
+		if err := errors.Join(os.Chmod(dir, 0o755), copied.Run()); err != nil {
+			t.Fatal(err)
+		}
+		cmd.Path, cmd.Dir = filepath.Join(dir, "jenkins-token"), "/"
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	}
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := string(out), "the program: refused\na shell: readable\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestASignalWhileTheTokenIsMadeUndoesIt(t *testing.T) {
+	t.Parallel()
+	for signal, want := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
+		t.Run(signal.String(), func(t *testing.T) {
+			t.Parallel()
+			server := controller(t)
+			if err := server.Inject("create:delay=1s"); err != nil {
+				t.Fatal(err)
+			}
+			started := filepath.Join(t.TempDir(), "started")
+			cmd := program(t, server, "--", "touch", started)
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan error, 1)
+			go func() { ended <- cmd.Wait() }()
+			until(t, func() bool { return len(server.Tokens("alice")) == 1 })
+			if err := cmd.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			if got := code(t, <-ended); got != want {
+				t.Errorf("got exit code %d, want %d", got, want)
+			}
+			if _, err := os.Stat(started); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("the command was started after the signal: %v", err)
+			}
+		})
+	}
+}
+
+// until returns when something that other processes do has happened.
+func until(t *testing.T, happened func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !happened() {
+		select {
+		case <-t.Context().Done():
+			t.Fatal("it did not happen")
+		case <-tick.C:
+		}
+	}
+}
+
+func TestAsProcessOneItReapsOrphans(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Skip("a new space of process numbers needs root; e2e has the same in a container")
+	}
+	server := controller(t)
+	const script = `
+		i=0; while [ $i -lt 20 ]; do sh -c 'sh -c "exit 3" &'; i=$((i+1)); done
+		echo ready; read line; exit 7`
+	cmd := program(t, server, "--", "sh", "-c", script)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID}
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(stdout).ReadString('\n'); line != "ready\n" {
+		t.Fatalf("got %q, %v, want ready", line, err)
+	}
+	until(t, func() bool {
+		children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", cmd.Process.Pid))
+		return err != nil || !zombies(strings.Fields(string(children)))
+	})
+	_, _ = io.WriteString(stdin, "end\n")
+	if got := code(t, cmd.Wait()); got != 7 {
+		t.Errorf("got exit code %d, want 7", got)
+	}
+}
+
+func zombies(pids []string) bool {
+	for _, pid := range pids {
+		stat, _ := os.ReadFile("/proc/" + pid + "/stat")
+		if strings.Contains(string(stat), ") Z ") {
+			return true
+		}
+	}
+	return false
+}
+
+// openTerminal makes a terminal, and returns its two ends.
+func openTerminal(t *testing.T) (master, slave *os.File) {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Skipf("no terminals can be made here: %v", err)
+	}
+	t.Cleanup(func() { _ = master.Close() })
+	fd := int(master.Fd())
+	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	slave, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = slave.Close() })
+	return master, slave
+}
+
+// On a terminal Control-C reaches the command once, by the terminal, and as often
+// as its user likes; what it prints is left alone.
+func TestOnATerminal(t *testing.T) {
+	t.Parallel()
+	server := controller(t)
+	master, slave := openTerminal(t)
+	const script = `
+		n=0; trap 'n=$((n+1)); echo "interrupt $n"' INT
+		trap 'echo "in all $n"; exit 6' USR1
+		test -t 0 && test -t 1 && test -t 2 && echo "token $JENKINS_API_TOKEN of $PPID"
+		while :; do sleep 0.01; done`
+	cmd := program(t, server, "--", "sh", "-c", script)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(master)
+	expect := func(text string) string {
+		t.Helper()
+		for lines.Scan() {
+			if strings.Contains(lines.Text(), text) {
+				return lines.Text()
+			}
+		}
+		t.Fatalf("got the end of the output, want a line with %q", text)
+		return ""
+	}
+	if got := expect("token 11"); strings.Contains(got, "***") {
+		t.Errorf("got %q, want it unchanged", got)
+	}
+	for _, want := range []string{"interrupt 1", "interrupt 2", "interrupt 3"} {
+		if _, err := master.Write([]byte{3}); err != nil {
+			t.Fatal(err)
+		}
+		expect(want)
+	}
+	// Signals from elsewhere go on; whatever was passed on before has arrived.
+	if err := cmd.Process.Signal(syscall.SIGUSR1); err != nil {
+		t.Fatal(err)
+	}
+	expect("in all 3")
+	expect("is revoked")
+	if got := code(t, cmd.Wait()); got != 6 {
+		t.Errorf("got exit code %d, want 6", got)
+	}
+}
+
+// What nohup has made the program ignore, the command ignores too.
+func TestIgnoredSignalsStayIgnored(t *testing.T) {
+	t.Parallel()
+	server := controller(t)
+	cmd := program(t, server)
+	cmd.Args = append([]string{"sh", "-c", `trap "" HUP; exec "$@"`, "sh"}, append([]string{cmd.Path}, "exec", "--", "sh", "-c", "kill -HUP $PPID; kill -HUP $$; echo still here")...)
+	cmd.Path = "/bin/sh"
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	if got := code(t, cmd.Run()); got != 0 || out.String() != "still here\n" {
+		t.Errorf("got exit code %d and %q, want 0 and the command's words", got, out.String())
+	}
+}

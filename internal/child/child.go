@@ -1,0 +1,148 @@
+// Package child runs one command: it passes signals on, reaps, and redacts what
+// the command prints. It knows nothing of Jenkins.
+//
+// Where a terminal is, the command stays in the program's own process group, so
+// that job control works, and gets from the program only what the terminal has
+// not sent it already. Elsewhere it has a group of its own, to which all signals
+// go, so that its own children get them too.
+package child
+
+import (
+	"io"
+	"os"
+	"time"
+
+	"github.com/jenkins-token/jenkins-token/internal/secret"
+)
+
+// Command is what to run, and with what.
+type Command struct {
+	Path   string   // the program's file
+	Args   []string // with the name it is called by
+	Env    []string
+	Stdin  io.Reader // an *os.File, or the command has none
+	Stdout io.Writer // an *os.File is handed over as it is where nothing is redacted
+	Stderr io.Writer
+	// Redact are the texts that the command's output is not to hold. What goes to a
+	// terminal is not touched.
+	Redact []secret.String
+	// Orphans is set in a program that is process 1: whatever loses its parent
+	// becomes its child, and has to be reaped.
+	Orphans bool
+}
+
+// Process is a command that was started.
+type Process struct {
+	process
+	terminal bool
+	ended    chan int
+	outputs  []*output
+}
+
+// linger is how long output is waited for once the command has ended: what it
+// left running may hold its pipes for ever.
+const linger = 500 * time.Millisecond
+
+// Start starts the command. The error is that of the system.
+func Start(c Command) (*Process, error) {
+	p := &Process{terminal: onTerminal(c.streams()), ended: make(chan int, 1)}
+	stdin, _ := c.Stdin.(*os.File)
+	files := []*os.File{stdin}
+	var handed []*os.File
+	for i, w := range []io.Writer{c.Stdout, c.Stderr} {
+		f, isFile := w.(*os.File)
+		switch {
+		case isFile && (len(c.Redact) == 0 || isTerminal(f)):
+			files = append(files, f)
+		case i == 1 && len(handed) > 0 && same(c.Stdout, c.Stderr):
+			// One pipe for both keeps the order of what is written to them.
+			files = append(files, handed[0])
+		default:
+			o, end, err := newOutput(w, c.Redact)
+			if err != nil {
+				p.abandon(handed)
+				return nil, err
+			}
+			p.outputs, handed, files = append(p.outputs, o), append(handed, end), append(files, end)
+		}
+	}
+	err := p.start(c, files)
+	if err != nil {
+		p.abandon(handed)
+		return nil, err
+	}
+	for _, end := range handed {
+		_ = end.Close()
+	}
+	for _, o := range p.outputs {
+		go o.copy()
+	}
+	go p.reap(c.Orphans)
+	return p, nil
+}
+
+func (p *Process) abandon(handed []*os.File) {
+	for i, end := range handed {
+		_, _ = end.Close(), p.outputs[i].pipe.Close()
+	}
+}
+
+func (c Command) streams() []*os.File {
+	var files []*os.File
+	for _, stream := range []any{c.Stdin, c.Stdout, c.Stderr} {
+		if f, ok := stream.(*os.File); ok && f != nil {
+			files = append(files, f)
+		}
+	}
+	return files
+}
+
+// same reports whether two streams are one.
+func same(a, b io.Writer) bool {
+	f, ok1 := a.(*os.File)
+	g, ok2 := b.(*os.File)
+	if !ok1 || !ok2 {
+		return a == b
+	}
+	one, err1 := f.Stat()
+	other, err2 := g.Stat()
+	return err1 == nil && err2 == nil && os.SameFile(one, other)
+}
+
+// Exit is how a command ended.
+type Exit struct {
+	Code  int  // its exit code, 128+n for the signal n
+	Asked bool // it was asked to end, by a signal passed on
+}
+
+// Wait passes signals on until the command has ended and is reaped. A second
+// request to end is the last: it kills.
+func (p *Process) Wait(signals <-chan os.Signal) Exit {
+	var exit Exit
+	for {
+		select {
+		case s := <-signals:
+			switch {
+			case !p.passes(s):
+			case asks(s) && exit.Asked:
+				p.kill()
+			default:
+				exit.Asked = exit.Asked || asks(s)
+				p.signal(s)
+			}
+		case exit.Code = <-p.ended:
+			return exit
+		}
+	}
+}
+
+// Finish writes the rest of the command's output. Everything that the command
+// wrote itself is written; for what others hold its pipes it waits a moment, and
+// no longer.
+func (p *Process) Finish() {
+	over := make(chan struct{})
+	defer time.AfterFunc(linger, func() { close(over) }).Stop()
+	for _, o := range p.outputs {
+		o.finish(over)
+	}
+}

@@ -1,0 +1,61 @@
+package child
+
+import (
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"github.com/jenkins-token/jenkins-token/internal/secret"
+)
+
+// output copies what a command writes to where it belongs, redacted.
+type output struct {
+	pipe *os.File // its reading end
+	to   *redactor
+	done chan struct{}
+}
+
+// newOutput returns an output and the end of its pipe that the command is given.
+func newOutput(w io.Writer, secrets []secret.String) (*output, *os.File, error) {
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	return &output{reader, newRedactor(w, secrets), make(chan struct{})}, writer, nil
+}
+
+// copy runs until nobody holds the pipe any more, or finish ends it. It closes
+// the pipe when its own writer is gone, so that the command learns of that as if
+// it wrote there itself.
+func (o *output) copy() {
+	defer close(o.done)
+	defer func() { _ = o.pipe.Close() }()
+	_, err := io.Copy(writerOnly{o.to}, readerOnly{o.pipe})
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		_ = o.pipe.SetReadDeadline(time.Time{})
+		err = drain(o.pipe, o.to)
+	}
+	if err == nil {
+		_ = o.to.Close()
+	}
+}
+
+// writerOnly and readerOnly keep io.Copy from the ways around Read and Write
+// that files have.
+type writerOnly struct{ io.Writer }
+type readerOnly struct{ io.Reader }
+
+// finish waits until the copy is at its end, but once over is, only for what is
+// in the pipe already: its reader may be slow, its writers may never end.
+func (o *output) finish(over <-chan struct{}) {
+	select {
+	case <-o.done:
+		return
+	case <-over:
+	}
+	if o.pipe.SetReadDeadline(time.Unix(1, 0)) != nil {
+		return // a system whose pipes have no deadline: the copy ends with the program
+	}
+	<-o.done
+}
