@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"syscall"
 )
@@ -73,8 +72,8 @@ func cause(err error) error {
 }
 
 var (
-	permission = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.$-]{0,120}$`)
-	hostPort   = regexp.MustCompile(`^[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?$`)
+	permission = form(121, `[A-Za-z][A-Za-z0-9_.$-]*`)
+	hostPort   = form(259, `[A-Za-z0-9._-]+(:[0-9]{1,5})?`)
 )
 
 // classify fills in what an answer other than 200 means.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"regexp"
 	"strings"
 	"unicode"
 )
@@ -82,7 +81,7 @@ func (c Credential) Username() string { return c.username }
 
 // apiToken is the form of an API token: the version "11" and 16 random bytes
 // since 2.129 (ApiTokenStore.HASH_VERSION), 32 digits before.
-var apiToken = regexp.MustCompile(`^(11)?[0-9a-f]{32}$`)
+var apiToken = form(34, `(11)?[0-9a-f]{32}`)
 
 // IsAPIToken reports whether text has the form of an API token.
 func IsAPIToken(text string) bool { return apiToken.MatchString(text) }

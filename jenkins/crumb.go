@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/textproto"
-	"regexp"
 	"strings"
 )
 
@@ -39,9 +38,9 @@ func (k *crumb) addTo(r *http.Request) {
 }
 
 var (
-	headerName = regexp.MustCompile(`^[A-Za-z0-9.][A-Za-z0-9_.-]{0,63}$`)
+	headerName = form(64, `[A-Za-z0-9.][A-Za-z0-9_.-]*`)
 	// A crumb is hexadecimal, of any length: MD5, SHA-256, or strict-crumb-issuer's.
-	crumbValue = regexp.MustCompile(`^[A-Za-z0-9+/=_.:-]{1,1000}$`)
+	crumbValue = form(1000, `[A-Za-z0-9+/=_.:-]+`)
 )
 
 // IsHeader reports whether a header can be sent in one line.

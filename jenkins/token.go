@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -36,10 +35,10 @@ func (t Token) Value() string { return t.value.reveal() }
 func (t Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "token "+t.UUID) }
 
 var (
-	uuidForm = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+	uuidForm = form(36, `[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 	// Wider than the form of today: a prefix is in discussion
 	// (jenkinsci/jenkins pull request 11187).
-	valueForm = regexp.MustCompile(`^[A-Za-z0-9_]{16,256}$`)
+	valueForm = form(256, `[A-Za-z0-9_]{16,}`)
 )
 
 // IsUUID reports whether text has the form of a token's uuid.

@@ -1,7 +1,6 @@
 package jenkins
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -13,7 +12,7 @@ type Version struct {
 	major, minor int
 }
 
-var version = regexp.MustCompile(`^[0-9]{1,4}\.[0-9]{1,6}[0-9A-Za-z.+-]{0,40}$`)
+var version = form(51, `[0-9]{1,4}\.[0-9]{1,6}[0-9A-Za-z.+-]*`)
 
 // ParseVersion reads the value of an X-Jenkins header. What has another form is
 // an unknown version.
