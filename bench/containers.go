@@ -134,12 +134,12 @@ func logChoose(n, k int) float64 {
 // for all, and returns the milliseconds from the call to its end.
 func (b *bench) container(ctx context.Context, gateway string, p *proxy, name, image string) (float64, error) {
 	for _, file := range []string{"output", "state", "summary"} {
-		if err := os.WriteFile(filepath.Join(b.tools.dir, file), nil, 0o666); err != nil {
+		if err := os.WriteFile(filepath.Join(b.tools.files, file), nil, 0o666); err != nil {
 			return 0, err
 		}
 	}
 	root := "https://jenkins.test:" + p.port()
-	args := []string{"run", "--rm", "--add-host", "jenkins.test:" + gateway, "-v", b.tools.dir + ":/github"}
+	args := []string{"run", "--rm", "--add-host", "jenkins.test:" + gateway, "-v", b.tools.files + ":/github"}
 	for _, variable := range append(runner("/github"),
 		"INPUT_URL="+root, "INPUT_USERNAME="+username, "INPUT_PASSWORD="+password,
 		"JENKINS_URL="+root, "JENKINS_USERNAME="+username, "JENKINS_PASSWORD="+password, "LEASE=/tmp/lease", "CURL_CA_BUNDLE=/etc/ssl/cert.pem") {

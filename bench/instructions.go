@@ -59,10 +59,10 @@ func (b *bench) instructions(ctx context.Context) ([]instructions, error) {
 }
 
 func (b *bench) collect(ctx context.Context, p *proxy, of peer, as credential) (float64, error) {
-	lease := filepath.Join(b.tools.dir, "lease")
+	lease := filepath.Join(b.tools.files, "lease")
 	_ = os.Remove(lease)
 	for _, name := range []string{"output", "state", "summary"} {
-		if err := os.WriteFile(filepath.Join(b.tools.dir, name), nil, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(b.tools.files, name), nil, 0o600); err != nil {
 			return 0, err
 		}
 	}

@@ -40,6 +40,7 @@ func main() {
 type options struct {
 	json, svg string
 	only      string
+	also      string
 
 	runs, rounds int
 	rtts         string
@@ -65,6 +66,7 @@ func start(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	} else {
 		flags.StringVar(&o.svg, "svg", "", "draw a chart to `FILE`")
 		flags.StringVar(&o.only, "only", "", "measure these `PEERS`, separated by ;")
+		flags.StringVar(&o.also, "also", "", "measure another build of the product, in `FILE`")
 		flags.IntVar(&o.runs, "runs", 15, "`NUMBER` of runs of each program in each setting")
 		flags.IntVar(&o.rounds, "rounds", 30, "`NUMBER` of rounds of containers; 0 for none")
 		flags.StringVar(&o.rtts, "rtt", "0,20,100", "round-trip `TIMES` in ms")
@@ -81,8 +83,15 @@ func start(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
+	// What a run reads and writes is in memory where it can be: the product syncs a
+	// record to the disk, and the disk is not what is compared.
+	files, err := os.MkdirTemp("/dev/shm", "jenkins-token-bench-")
+	if err != nil {
+		files = dir
+	}
+	defer func() { _ = os.RemoveAll(files) }()
 	r := &report{Machine: thisMachine(), Peers: map[string]string{}, Skipped: map[string]string{}}
-	t, err := build(ctx, dir)
+	t, err := build(ctx, dir, files)
 	if err != nil {
 		return err
 	}
@@ -118,7 +127,14 @@ func (r *report) sideBySide(ctx context.Context, t *tools, o options, log io.Wri
 	}
 	defer s.close()
 	b := &bench{tools: t, stage: s, runs: o.runs, log: log}
-	for _, p := range peers(t) {
+	all := peers(t)
+	if o.also != "" {
+		other := all[0]
+		other.name = "other build"
+		other.argv = func(t *tools, job string) []string { return append([]string{o.also}, all[0].argv(t, job)[1:]...) }
+		all = slices.Insert(all, 1, other)
+	}
+	for _, p := range all {
 		if o.only != "" && !slices.Contains(strings.Split(o.only, ";"), p.name) {
 			continue
 		}

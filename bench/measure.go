@@ -118,9 +118,9 @@ func (b *bench) measure(ctx context.Context, in setting) ([]figure, error) {
 // once makes and revokes one token, and checks with the controller that it was
 // there and is gone.
 func (b *bench) once(ctx context.Context, p *proxy, of *peer, in setting, f *figure) error {
-	lease := filepath.Join(b.tools.dir, "lease")
+	lease := filepath.Join(b.tools.files, "lease")
 	for name, fill := range map[string]bool{"lease": false, "output": true, "state": true, "summary": true} {
-		path := filepath.Join(b.tools.dir, name)
+		path := filepath.Join(b.tools.files, name)
 		if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
 			return err
 		}

@@ -17,13 +17,14 @@ var sources embed.FS
 
 // tools are the programs made for one run.
 type tools struct {
-	dir                   string
+	dir                   string // of programs
+	files                 string // of what a run reads and writes
 	product, meter, floor string
 }
 
 // build makes the product as it is released, and what measures it.
-func build(ctx context.Context, dir string) (*tools, error) {
-	t := &tools{dir: dir, product: filepath.Join(dir, "jenkins-token"), meter: filepath.Join(dir, "meter"), floor: filepath.Join(dir, "floor")}
+func build(ctx context.Context, dir, files string) (*tools, error) {
+	t := &tools{dir: dir, files: files, product: filepath.Join(dir, "jenkins-token"), meter: filepath.Join(dir, "meter"), floor: filepath.Join(dir, "floor")}
 	module, err := run(ctx, nil, "go", "list", "-m", "-f", "{{.Path}}")
 	if err != nil {
 		return nil, err
@@ -95,9 +96,9 @@ func peers(t *tools) []peer {
 	}
 	return []peer{
 		{
-			name: product, env: runner(t.dir), find: found(t.product, "version"),
+			name: product, env: runner(t.files), find: found(t.product, "version"),
 			argv: func(t *tools, job string) []string {
-				return []string{t.product, job, "--lease", filepath.Join(t.dir, "lease")}
+				return []string{t.product, job, "--lease", filepath.Join(t.files, "lease")}
 			},
 		},
 		{
