@@ -34,7 +34,9 @@ const storyTime = "2026-11-23T15:00:00Z"
 // TestMain lets this test binary play the program under all its names.
 func TestMain(m *testing.M) {
 	play := func() {
-		code := run(storyProgram())
+		p := storyProgram()
+		settleRoots(p)
+		code := run(p)
 		tellPeak()
 		os.Exit(code)
 	}

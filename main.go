@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"log"
@@ -20,7 +21,24 @@ import (
 	"github.com/jenkins-token/jenkins-token/internal/secret"
 )
 
-func main() { os.Exit(run(newProgram())) }
+func main() {
+	p := newProgram()
+	settleRoots(p)
+	// Reading the roots is most of the program's own work: it is done while the
+	// network waits.
+	go func() { _, _ = x509.SystemCertPool() }()
+	os.Exit(run(p))
+}
+
+// settleRoots says whom to trust before crypto/x509 first reads its roots: an
+// earlier step of the job can set these variables for the post step, and so
+// choose; the input ca-certificate is the way.
+func settleRoots(p *command.Program) {
+	if command.IsAction(p.Args[0]) && ci.OnRunner(os.LookupEnv) {
+		_ = os.Unsetenv("SSL_CERT_FILE")
+		_ = os.Unsetenv("SSL_CERT_DIR")
+	}
+}
 
 // run runs the program until it ends or a second signal comes, which leaves at
 // once: the record stays.
@@ -28,13 +46,6 @@ func run(p *command.Program) int {
 	// Before anything reads a secret, and for all commands: what they start, or a
 	// process that an earlier step left behind, could read it here.
 	p.Exposed = secret.HideProcess()
-	if command.IsAction(p.Args[0]) && ci.OnRunner(os.LookupEnv) {
-		// An earlier step of the job can set these for the post step, and so choose
-		// whom to trust; the input ca-certificate is the way. They count when
-		// crypto/x509 first reads its roots.
-		_ = os.Unsetenv("SSL_CERT_FILE")
-		_ = os.Unsetenv("SSL_CERT_DIR")
-	}
 	// net/http writes what a server sends unasked to the standard logger, and a
 	// runner obeys commands anywhere in standard error.
 	log.SetOutput(io.Discard)
