@@ -104,6 +104,7 @@ func start(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	r.judge()
+	r.judgeFleet()
 	r.write(stdout)
 	if o.svg != "" {
 		if err := r.writeChart(o.svg); err != nil {
