@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -187,13 +188,18 @@ func contents(dir string) (string, error) {
 	return all.String(), err
 }
 
-// action runs an entrypoint of the action in this process, with files of its own
-// as a runner gives them.
+// action runs an entrypoint of the action in this process.
 func (t *tools) action(ctx context.Context, dir, url, account, name string, sweep bool) error {
-	env := map[string]string{
+	return entrypoint(ctx, dir, name, map[string]string{
 		"INPUT_URL": url, "INPUT_USERNAME": username, "INPUT_API-TOKEN": account,
 		"INPUT_TIMEOUT": "10m", "INPUT_SWEEP": fmt.Sprint(sweep), // all jobs share two cores with the controller
-	}
+	})
+}
+
+// entrypoint runs create or revoke as the action, with files of its own in dir
+// as a runner gives them. A warning is an error.
+func entrypoint(ctx context.Context, dir, name string, inputs map[string]string) error {
+	env := maps.Clone(inputs)
 	for _, pair := range runner(dir) {
 		key, value, _ := strings.Cut(pair, "=")
 		env[key] = value

@@ -3,6 +3,7 @@
 //
 //	go run ./bench           programs and containers
 //	go run ./bench fleet     many jobs at once on one account, and sweep
+//	go run ./bench size FILE a binary of the product against budget.json
 //
 // It runs on Linux and needs Go alone; what else it can measure and does not
 // find, it skips by name. docs/performance.md says what came out and how to read
@@ -51,6 +52,9 @@ type options struct {
 }
 
 func start(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	if len(args) == 2 && args[0] == "size" {
+		return checkSize(stdout, args[1])
+	}
 	fleet := len(args) > 0 && args[0] == "fleet"
 	if fleet {
 		args = args[1:]

@@ -1,0 +1,6 @@
+//go:build race
+
+package main
+
+// raceDetector says that allocations are counted with those of the detector.
+const raceDetector = true
