@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jenkins-token/jenkins-token/jenkins"
@@ -83,14 +84,16 @@ func (t *tidying) consider(client *jenkins.Client, token jenkins.ListedToken) {
 	}
 }
 
-// Filter says which of our tokens a sweep takes. Empty fields take all.
+// Filter says which of our tokens a sweep takes. Empty fields take all. Its texts
+// are those of the CI: they are compared as a name spells them.
 type Filter struct {
 	Where, Run, Label string // Run with or without the attempt
 }
 
 func (f Filter) takes(n Name) bool {
-	run := f.Run == "" || n.Run == f.Run || len(n.Run) > len(f.Run) && n.Run[:len(f.Run)+1] == f.Run+"."
-	return run && (f.Where == "" || n.Where == f.Where) && (f.Label == "" || n.Label == f.Label)
+	run := Part(f.Run)
+	return (f.Run == "" || n.Run == run || strings.HasPrefix(n.Run, run+".")) &&
+		(f.Where == "" || n.Where == Part(f.Where)) && (f.Label == "" || n.Label == Part(f.Label))
 }
 
 // Swept is one of our tokens as a sweep found it.

@@ -27,7 +27,7 @@ func TestSweep(t *testing.T) {
 	const day = 24 * time.Hour
 	mine := []string{
 		old("ci/acme", "7.1", "deploy", "aaaaaaaa", day), old("ci/acme", "7.2", "test", "bbbbbbbb", day), old("ci/acme", "71.1", "deploy", "cccccccc", day),
-		old("ci/other", "7.1", "deploy", "dddddddd", day), old("ci/acme", "7.1", "deploy", "eeeeeeee", -time.Hour), old("ci/acme", "8.1", "deploy", "ffffffff", 4*time.Minute),
+		old("ci/other shop", "7.1", "deploy", "dddddddd", day), old("ci/acme", "7.1", "deploy", "eeeeeeee", -time.Hour), old("ci/acme", "8.1", "deploy", "ffffffff", 4*time.Minute),
 	}
 	foreign := []string{"my laptop", strings.Replace(mine[0], "until-", "before-", 1), "jenkins-token:", "x" + mine[0]}
 	for _, row := range []struct {
@@ -43,6 +43,7 @@ func TestSweep(t *testing.T) {
 		{"a run, over or not", lease.Filter{Run: "7"}, false, []int{0, 1, 3, 4}},
 		{"an attempt of a run", lease.Filter{Run: "7.1", Where: "ci/acme"}, false, []int{0, 4}},
 		{"a run that is not there", lease.Filter{Run: "9"}, false, nil},
+		{"a place as the CI spells it", lease.Filter{Where: "ci/other shop", Run: "7"}, false, []int{3}},
 		{"a part of a place's name", lease.Filter{Where: "ci"}, false, nil},
 	} {
 		for _, version := range []string{"2.426.2", "2.468", "2.548"} {
