@@ -92,11 +92,8 @@ func pipelines() []pipeline {
 			return [][]step{{{argv: []string{script}}}}
 		}},
 		{system: "plain", file: "kubernetes/cronjob.yaml", given: true, sweeps: true, jobs: func(w *world, text string) [][]step {
-			argv := []string{"jenkins-token"} // the image's entrypoint
-			for _, arg := range texts(one(w, text).at("spec", "jobTemplate", "spec", "template", "spec", "containers", 0, "args")) {
-				argv = append(argv, arg)
-			}
-			return [][]step{{{argv: argv}}}
+			args := texts(one(w, text).at("spec", "jobTemplate", "spec", "template", "spec", "containers", 0, "args"))
+			return [][]step{{{argv: append([]string{"jenkins-token"}, args...)}}} // the image's entrypoint
 		}},
 	}
 }
