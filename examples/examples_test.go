@@ -30,28 +30,29 @@ var program = sync.OnceValues(func() (string, error) {
 			return "", errors.New("the pipelines need " + tool + ": install the package " + tool)
 		}
 	}
-	dir, err := os.MkdirTemp("", "examples")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "jenkins-token")
+	path := filepath.Join(bin, "jenkins-token")
 	out, err := exec.Command("go", "build", "-buildvcs=false", "-o", path, "..").CombinedOutput()
 	if err != nil {
 		return "", errors.New(string(out))
 	}
 	for _, name := range []string{"create", "revoke", "sweep"} {
-		if err := os.Symlink(path, filepath.Join(dir, name)); err != nil {
+		if err := os.Symlink(path, filepath.Join(bin, name)); err != nil {
 			return "", err
 		}
 	}
-	return dir, nil
+	return bin, nil
 })
 
+// bin is the directory of the program, for all tests.
+var bin string
+
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if dir, err := program(); err == nil {
-		_ = os.RemoveAll(dir)
+	var err error
+	if bin, err = os.MkdirTemp("", "examples"); err != nil {
+		panic(err)
 	}
+	code := m.Run()
+	_ = os.RemoveAll(bin)
 	os.Exit(code)
 }
 
