@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"cmp"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,35 +16,16 @@ import (
 // TestAWorkflowUnderAct runs the workflow of examples/act as a reader would. act
 // hands no state to the post step, which has to revoke the token all the same.
 func TestAWorkflowUnderAct(t *testing.T) {
-	act, err := exec.LookPath(cmp.Or(os.Getenv("ACT"), "act"))
-	if err != nil {
-		t.Fatalf("%v (go build -modfile=tools/go.mod github.com/nektos/act, and set ACT to its path)", err)
-	}
-	if act, err = filepath.Abs(act); err != nil {
-		t.Fatal(err)
-	}
+	act := findAct(t)
 	_, dir := action(t)
 	job := jobImage(t)
-	j, err := jenkinstest.New(jenkinstest.WithUser(user, password), jenkinstest.WithJob("deploy"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() { _ = j.Serve(l) }()
-	t.Cleanup(j.Close)
+	j := jenkinstest.Start(t, jenkinstest.WithUser(user, password), jenkinstest.WithJob("deploy"))
 
-	init := exec.Command("git", "init", "--quiet")
-	init.Dir = dir
-	if out, err := init.CombinedOutput(); err != nil {
-		t.Fatalf("git init: %v\n%s", err, out)
-	}
+	gitInit(t, dir)
 	before := actImages(t)
 	cmd := exec.CommandContext(t.Context(), "sh", "examples/act/run.sh", "--platform", "ubuntu-latest="+job, "--pull=false")
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "ACT="+act, "JENKINS_URL=http://"+l.Addr().String(), "JENKINS_PASSWORD="+password)
+	cmd.Env = append(os.Environ(), "ACT="+act, "JENKINS_URL="+j.URL, "JENKINS_PASSWORD="+password)
 	out, err := cmd.CombinedOutput()
 	t.Cleanup(func() {
 		for id := range actImages(t) {
@@ -71,6 +51,29 @@ func TestAWorkflowUnderAct(t *testing.T) {
 	}
 	if got := j.RefusedLogins(); got != 0 {
 		t.Errorf("got %d refused logins, want none", got)
+	}
+}
+
+// findAct is the path of act.
+func findAct(t *testing.T) string {
+	t.Helper()
+	act, err := exec.LookPath(cmp.Or(os.Getenv("ACT"), "act"))
+	if err != nil {
+		t.Fatalf("%v (go build -modfile=tools/go.mod github.com/nektos/act, and set ACT to its path)", err)
+	}
+	if act, err = filepath.Abs(act); err != nil {
+		t.Fatal(err)
+	}
+	return act
+}
+
+// gitInit makes a repository of a directory: act asks git where it is.
+func gitInit(t *testing.T, dir string) {
+	t.Helper()
+	cmd := exec.Command("git", "init", "--quiet")
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("git init: %v\n%s", err, out)
 	}
 }
 
