@@ -313,7 +313,7 @@ func (c *call) rootObject() object {
 	jobs := []object{}
 	for _, name := range slices.Sorted(slices.Values(c.j.config.jobs)) {
 		jobs = append(jobs, object{"hudson.model.FreeStyleProject", "job", []field{
-			{"name", name}, {"url", root + "job/" + rawEncode(name) + "/"}, {"color", "notbuilt"},
+			{"name", name}, {"url", c.jobURL(name)}, {"color", "notbuilt"},
 		}})
 	}
 	return object{"hudson.model.Hudson", "hudson", []field{

@@ -5,7 +5,10 @@
 // It covers the login by HTTP Basic (password or API token), the crumbs of the
 // protection against cross-site request forgery, the web methods that create,
 // rename and revoke API tokens, the page that lists them, /whoAmI, /me, the
-// error pages, restarts, start-up, and the ways in which all of that fails:
+// error pages, restarts, start-up, and the ways in which all of that fails. So
+// that there is something to use a token for, jobs can be started, and their
+// items in the queue and their builds read over the API (from the Jenkins source,
+// without recorded exchanges, and nothing is built):
 //
 //	srv := jenkinstest.Start(t, jenkinstest.WithUser("alice", "secret"))
 //	tok := srv.AddToken("alice", "ci")

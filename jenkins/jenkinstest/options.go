@@ -68,8 +68,9 @@ func WithAnonymousRead() Option { return func(c *config) { c.anonymousRead = tru
 // (Jenkins 2.129 and later).
 func WithAdminCanGenerate() Option { return func(c *config) { c.adminCanGenerate = true } }
 
-// WithJob adds a job. POST /job/<name>/build answers 201 with a Location of
-// <root>/queue/item/1/ for every user with Overall/Read.
+// WithJob adds a job, which every user with Overall/Read may read and build. POST
+// /job/<name>/build answers 201 with the Location of an item of the queue; the API
+// of the item and of the build tell how it goes on, see [Jenkins.HoldBuilds].
 func WithJob(name string) Option { return func(c *config) { c.jobs = append(c.jobs, name) } }
 
 // WithSeed makes the uuids, tokens, crumbs, session ids and the rates of

@@ -170,6 +170,8 @@ func (c *call) route(first string) (*reply, bool) {
 		return c.descriptor(nil, segs[1:])
 	case "job":
 		return c.job(segs[1:])
+	case "queue":
+		return c.queue(segs[1:])
 	case "login", "loginError":
 		if leaf {
 			return c.loginPage(), true
@@ -287,9 +289,7 @@ func (c *call) job(segs []string) (*reply, bool) {
 		if c.login.user == nil {
 			return c.authenticationRequired(), true
 		}
-		r := c.plain(http.StatusCreated, "", "")
-		r.header.Set("Location", c.rootURL()+"/queue/item/1/")
-		return r, true
+		return c.schedule(name), true
 	}
-	return c.notFound(), false
+	return c.build(name, segs[1], segs[2:])
 }

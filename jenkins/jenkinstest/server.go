@@ -30,6 +30,9 @@ type Jenkins struct {
 	crumbSalt        string
 	phase            Phase
 	left500, left403 int
+	builds           []Build
+	heldBuilds       bool
+	results          map[string]string // of the builds of a job
 	faults           []*Fault
 	log              []*Request
 	unknown          []string
