@@ -286,7 +286,9 @@ func (c *Client) send(ctx context.Context, r request, with *crumb, read func(*ht
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	if !r.bare {
-		c.cred.authorize(req)
+		if err := c.cred.authorize(req); err != nil {
+			return err
+		}
 	}
 	with.addTo(req)
 

@@ -1,6 +1,7 @@
 package jenkins
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -40,6 +41,7 @@ type Credential struct {
 	kind     CredentialKind
 	username string
 	text     secret
+	ask      func(context.Context) (string, error) // in place of text
 }
 
 // secret keeps a text from fmt, slog and the like: of a value in an unexported
@@ -58,19 +60,26 @@ func (s secret) reveal() string {
 // Password is the account's password. Every POST with it needs a crumb and the
 // session the crumb was made in (SECURITY-626, 2.186 / LTS 2.176.2).
 func Password(username, password string) Credential {
-	return Credential{CredentialPassword, username, keep(password)}
+	return Credential{kind: CredentialPassword, username: username, text: keep(password)}
 }
 
 // APIToken is an API token of the account. A request with it needs neither
 // crumb nor session (ApiCrumbExclusion, 2.96 / LTS 2.107.1).
 func APIToken(username, token string) Credential {
-	return Credential{CredentialAPIToken, username, keep(token)}
+	return Credential{kind: CredentialAPIToken, username: username, text: keep(token)}
 }
 
 // Bearer is a token of an identity provider. Jenkins itself takes it for
 // anonymous; a plugin or a gateway in front may understand it.
 func Bearer(token string) Credential {
-	return Credential{CredentialBearer, "", keep(token)}
+	return Credential{kind: CredentialBearer, text: keep(token)}
+}
+
+// BearerFrom is a bearer token that is asked for by each request that needs it:
+// ID tokens live for minutes, and a client may not need its own at all. An error
+// of ask ends the call before anything is sent, and is what the call returns.
+func BearerFrom(ask func(context.Context) (string, error)) Credential {
+	return Credential{kind: CredentialBearer, ask: ask}
 }
 
 // Kind returns the credential's kind.
@@ -95,18 +104,23 @@ func (c Credential) MarshalText() ([]byte, error) { return []byte(c.kind.String(
 // check reports what makes the credential impossible to send.
 func (c Credential) check() error {
 	switch {
-	case c.kind == CredentialNone:
+	case c.kind == CredentialNone, c.ask != nil:
 		return nil
 	case c.text.reveal() == "":
 		return errors.New("the credential is empty")
-	case c.kind == CredentialBearer && strings.ContainsFunc(c.text.reveal(), unicode.IsControl):
-		return errors.New("the bearer token holds a line break or another control character")
 	case c.kind == CredentialBearer:
-		return nil
+		return checkBearer(c.text.reveal())
 	case c.username == "":
 		return errors.New("the user name is empty")
 	case strings.Contains(c.username, ":"):
 		return errors.New("a user name with a colon cannot be sent (Basic authentication ends it there)")
+	}
+	return nil
+}
+
+func checkBearer(text string) error {
+	if strings.ContainsFunc(text, unicode.IsControl) {
+		return errors.New("the bearer token holds a line break or another control character")
 	}
 	return nil
 }
@@ -117,11 +131,22 @@ func (c Credential) needsCrumb() bool {
 
 // authorize puts the credential on a request, in UTF-8 as Jenkins reads it
 // (BasicHeaderProcessor).
-func (c Credential) authorize(r *http.Request) {
+func (c Credential) authorize(r *http.Request) error {
 	switch c.kind {
 	case CredentialPassword, CredentialAPIToken:
 		r.SetBasicAuth(c.username, c.text.reveal())
 	case CredentialBearer:
-		r.Header.Set("Authorization", "Bearer "+c.text.reveal())
+		text := c.text.reveal()
+		if c.ask != nil {
+			var err error
+			if text, err = c.ask(r.Context()); err != nil {
+				return err
+			}
+		}
+		if err := checkBearer(text); err != nil {
+			return err
+		}
+		r.Header.Set("Authorization", "Bearer "+text)
 	}
+	return nil
 }

@@ -2,7 +2,9 @@ package jenkins_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -161,5 +163,52 @@ func TestIsAPIToken(t *testing.T) {
 		if got := jenkins.IsAPIToken(text); got != want {
 			t.Errorf("%q: got %t, want %t", text, got, want)
 		}
+	}
+}
+
+func TestBearerThatIsAskedFor(t *testing.T) {
+	t.Parallel()
+	refused := errors.New("no token today")
+	for _, row := range []struct {
+		name   string
+		answer string
+		err    error
+		want   string // in the error
+	}{
+		{"a token", "abc", nil, ""},
+		{"an error", "", refused, refused.Error()},
+		{"a token of two lines", "abc\r\nX-Forwarded-User: admin", nil, "control character"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			s := jenkinstest.Start(t, jenkinstest.WithUser("alice", "secret"))
+			asked := 0
+			client := newClient(t, s.URL, jenkins.BearerFrom(func(context.Context) (string, error) {
+				asked++
+				return row.answer, row.err
+			}))
+			if asked != 0 {
+				t.Error("it was asked before there was a request")
+			}
+			var err error
+			for range 2 {
+				_, err = client.WhoAmI(t.Context())
+			}
+			if asked != 2 {
+				t.Errorf("got %d questions for 2 requests", asked)
+			}
+			if row.want == "" {
+				if got := s.Requests()[1].Header.Get("Authorization"); err != nil || got != "Bearer abc" {
+					t.Errorf("got error %v and Authorization %q", err, got)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), row.want) || row.err != nil && !errors.Is(err, row.err) || strings.Contains(err.Error(), "abc") {
+				t.Errorf("got error %v, want %q", err, row.want)
+			}
+			if got := len(s.Requests()); got != 0 {
+				t.Errorf("got %d requests, want none", got)
+			}
+		})
 	}
 }

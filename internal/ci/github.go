@@ -211,16 +211,29 @@ type Issuer interface {
 	IDToken(ctx context.Context, client *http.Client, audience string) (secret.String, error)
 }
 
-// errIDToken is all that may be said of an ID token that was not given: the
-// library's error repeats the answer.
-var errIDToken = errors.New("GitHub gave no ID token for oidc-audience: the job needs permissions: id-token: write")
+// IDTokenError is an ID token that was not given. It is all that may be said of
+// it: the library's error repeats the answer.
+type IDTokenError struct {
+	Unoffered bool // the runner gave the job no address to ask at
+}
+
+// Error implements error.
+func (e *IDTokenError) Error() string {
+	if e.Unoffered {
+		return "oidc-audience: this job may not ask GitHub for an ID token"
+	}
+	return "oidc-audience: GitHub gave no ID token"
+}
 
 // IDToken asks GitHub for an ID token and masks it.
 func (g *GitHub) IDToken(ctx context.Context, client *http.Client, audience string) (secret.String, error) {
+	if g.s.get("ACTIONS_ID_TOKEN_REQUEST_URL") == "" || g.s.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN") == "" {
+		return secret.String{}, &IDTokenError{Unoffered: true}
+	}
 	action := githubactions.New(githubactions.WithWriter(g.s.Stdout), githubactions.WithGetenv(g.s.get), githubactions.WithHTTPClient(client))
 	text, err := action.GetIDToken(ctx, audience)
 	if err != nil || text == "" || strings.ContainsAny(text, "\r\n\x00 ") {
-		return secret.String{}, errIDToken
+		return secret.String{}, &IDTokenError{}
 	}
 	token := secret.New(text)
 	return token, g.Mask(token)

@@ -375,6 +375,9 @@ func TestIDToken(t *testing.T) {
 			if err == nil || !got.Empty() {
 				t.Fatal("no error")
 			}
+			if none, ok := errors.AsType[*ci.IDTokenError](err); !ok || none.Unoffered != (row.unset != "") {
+				t.Errorf("got error %#v, want one that says whether the job may ask", err)
+			}
 			text := fmt.Sprintf("%v %+v %#v %v", err, err, err, errors.Unwrap(err)) + s.out.String() + s.err.String()
 			for _, word := range []string{hidden, request, server.URL} {
 				if strings.Contains(text, word) {

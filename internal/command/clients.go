@@ -12,6 +12,7 @@ import (
 
 	"github.com/jenkins-token/jenkins-token/internal/ci"
 	"github.com/jenkins-token/jenkins-token/internal/lease"
+	"github.com/jenkins-token/jenkins-token/internal/secret"
 	"github.com/jenkins-token/jenkins-token/internal/settings"
 	"github.com/jenkins-token/jenkins-token/jenkins"
 )
@@ -52,8 +53,8 @@ func version(line string) string {
 }
 
 // accountClient is a client with the account's own credential.
-func (j *job) accountClient(ctx context.Context, s *settings.Settings, more ...jenkins.Option) (*jenkins.Client, error) {
-	cred, err := j.credential(ctx, s)
+func (j *job) accountClient(s *settings.Settings, more ...jenkins.Option) (*jenkins.Client, error) {
+	cred, err := j.credential(s)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +66,7 @@ func (j *job) accountClient(ctx context.Context, s *settings.Settings, more ...j
 	return newClient(s.URL, cred, append(options, more...))
 }
 
-func (j *job) credential(ctx context.Context, s *settings.Settings) (jenkins.Credential, error) {
+func (j *job) credential(s *settings.Settings) (jenkins.Credential, error) {
 	text := s.Credential.Secret.Reveal()
 	switch s.Credential.Kind {
 	case settings.Password:
@@ -79,16 +80,34 @@ func (j *job) credential(ctx context.Context, s *settings.Settings) (jenkins.Cre
 		if !ok {
 			return jenkins.Credential{}, usage("oidc-audience: only GitHub gives ID tokens this way", "elsewhere set bearer-token to the ID token of your CI")
 		}
+		return jenkins.BearerFrom(j.idToken(issuer, s)), nil
+	default:
+		return jenkins.Credential{}, lease.ErrNoCredential
+	}
+}
+
+// idTokenAge is how long an ID token is used before a new one is asked for. GitHub's
+// live for some minutes, and their lifetime is the gateway's business.
+const idTokenAge = time.Minute
+
+// idToken asks for an ID token when a request needs one, and for a fresh one when
+// the token is undone or revoked later.
+func (j *job) idToken(issuer ci.Issuer, s *settings.Settings) func(context.Context) (string, error) {
+	var held secret.String
+	var since time.Time
+	return func(ctx context.Context) (string, error) {
+		if !held.Empty() && j.Now().Sub(since) < idTokenAge {
+			return held.Reveal(), nil
+		}
 		proxy := j.proxy()
 		transport := &http.Transport{Proxy: func(r *http.Request) (*url.URL, error) { return proxy(r.URL) }}
 		defer transport.CloseIdleConnections()
-		token, err := issuer.IDToken(ctx, &http.Client{Transport: transport, Timeout: s.Timeout}, s.Credential.Audience)
+		token, err := issuer.IDToken(ctx, &http.Client{Transport: transport}, s.Credential.Audience)
 		if err != nil {
-			return jenkins.Credential{}, err
+			return "", err
 		}
-		return jenkins.Bearer(token.Reveal()), nil
-	default:
-		return jenkins.Credential{}, lease.ErrNoCredential
+		held, since = token, j.Now()
+		return held.Reveal(), nil
 	}
 }
 

@@ -23,7 +23,7 @@ func (j *job) create(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	account, err := j.accountClient(ctx, s)
+	account, err := j.accountClient(s)
 	if err != nil {
 		p.Drop()
 		return err

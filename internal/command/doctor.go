@@ -34,7 +34,7 @@ func (j *job) doctor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client, err := j.accountClient(ctx, s)
+	client, err := j.accountClient(s)
 	if err != nil {
 		return err
 	}

@@ -77,7 +77,7 @@ func (j *job) lend(ctx context.Context, s *settings.Settings, l *loan) (lease.Re
 			return lease.Record{}, before(err)
 		}
 	}
-	account, err := j.accountClient(ctx, s)
+	account, err := j.accountClient(s)
 	if err != nil {
 		l.Drop()
 		return lease.Record{}, before(err)

@@ -41,6 +41,12 @@ func (j *job) hints(err error) []string {
 	if old, ok := errors.AsType[*lease.LegacyError](err); ok {
 		return legacyHints(old)
 	}
+	if none, ok := errors.AsType[*ci.IDTokenError](err); ok {
+		if none.Unoffered {
+			return []string{"the job needs permissions: id-token: write; jobs for pull requests of forks cannot have it"}
+		}
+		return []string{"may this machine reach the address in ACTIONS_ID_TOKEN_REQUEST_URL, and is oidc-audience the one that the gateway wants?"}
+	}
 	if errors.Is(err, lease.ErrRecord) {
 		return []string{"give the record as create wrote it, whole and unchanged"}
 	}
@@ -67,6 +73,9 @@ func (j *job) advice(failed *jenkins.Error, s *settings.Settings) []string {
 	case jenkins.KindRefused, jenkins.KindRepeated:
 		return refused(failed, s)
 	case jenkins.KindGateway:
+		if failed.Credential == jenkins.CredentialBearer {
+			return []string{"the gateway did not take the bearer token: are its issuer, its audience and the job that it names (repository, branch, environment) those that may log in?"}
+		}
 		return []string{"a gateway asks for a login of its own: give it with headers or client-certificate"}
 	case jenkins.KindCrumb:
 		return []string{"a crumb belongs to a session and, before Jenkins 2.543, to an address: does a proxy drop cookies or change X-Forwarded-For?", "an API token of the account in place of its password needs no crumb"}

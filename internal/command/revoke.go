@@ -135,7 +135,7 @@ func (j *job) releaser(s *settings.Settings) *lease.Releaser {
 			}
 			as := *s
 			as.ForUser = r.ForUser
-			c, err := j.accountClient(context.Background(), &as)
+			c, err := j.accountClient(&as)
 			accounts[r.ForUser] = c
 			return c, err
 		},
@@ -247,7 +247,7 @@ func (j *job) revokeUUID(ctx context.Context, uuid string) error {
 	if err != nil {
 		return err
 	}
-	account, err := j.accountClient(ctx, s)
+	account, err := j.accountClient(s)
 	if err != nil {
 		return err
 	}

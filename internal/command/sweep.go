@@ -36,7 +36,7 @@ func (j *job) sweep(ctx context.Context) error {
 	}
 	// A crowded account's page takes Jenkins longer than other answers: four
 	// seconds for 5,000 tokens.
-	account, err := j.accountClient(ctx, s, jenkins.WithRequestTimeout(s.Timeout))
+	account, err := j.accountClient(s, jenkins.WithRequestTimeout(s.Timeout))
 	if err != nil {
 		return err
 	}

@@ -43,6 +43,12 @@ func (c *call) authenticate() *reply {
 	scheme, blob, _ := strings.Cut(header, " ")
 	basic := scheme == "Basic" || c.j.rules.basicAnyCase && strings.EqualFold(scheme, "Basic")
 	if !basic || !strings.Contains(header, " ") {
+		if trusted := c.j.config.trustedHeader; trusted != "" {
+			if u := c.j.user(c.r.Header.Get(trusted)); u != nil {
+				c.login = identity{u, u.id, ViaProxy}
+				return nil
+			}
+		}
 		if c.sess != nil && c.sess.user != "" {
 			if u := c.j.user(c.sess.user); u != nil {
 				c.login = identity{u, u.id, ViaSession}

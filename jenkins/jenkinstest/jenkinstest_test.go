@@ -340,3 +340,40 @@ func TestExpiryIsIgnoredBefore2548(t *testing.T) {
 		t.Errorf("the token expires on %v", tok.Expires)
 	}
 }
+
+func TestTrustedHeader(t *testing.T) {
+	t.Parallel()
+	s := Start(t, WithUser("alice", "secret"), WithUser("bob", "secret"), WithTrustedHeader("X-Forwarded-User"))
+	for _, row := range []struct {
+		name    string
+		headers map[string]string
+		via     Via
+		user    string
+		status  int
+	}{
+		{"a user", map[string]string{"X-Forwarded-User": "alice"}, ViaProxy, "alice", 200},
+		{"a stranger", map[string]string{"X-Forwarded-User": "mallory"}, ViaNone, "", 403},
+		{"another header", map[string]string{"X-Remote-User": "alice"}, ViaNone, "", 403},
+		{"Basic wins", map[string]string{"X-Forwarded-User": "alice", "Authorization": basicHeader("bob", "secret")}, ViaPassword, "bob", 200},
+		{"a wrong password", map[string]string{"X-Forwarded-User": "alice", "Authorization": basicHeader("bob", "x")}, ViaRefused, "bob", 401},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			r, err := http.NewRequestWithContext(t.Context(), "GET", s.URL+"/me/api/json", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name, value := range row.headers {
+				r.Header.Set(name, value)
+			}
+			answer, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer.Body.Close()
+			requests := s.Requests()
+			if last := requests[len(requests)-1]; last.Via != row.via || last.User != row.user || answer.StatusCode != row.status {
+				t.Errorf("got %d for %q via %s, want %d for %q via %s", answer.StatusCode, last.User, last.Via, row.status, row.user, row.via)
+			}
+		})
+	}
+}

@@ -18,6 +18,8 @@ const (
 	ViaToken Via = "token"
 	// ViaBearer is a Bearer header, which Jenkins ignores.
 	ViaBearer Via = "bearer"
+	// ViaProxy is the header of [WithTrustedHeader].
+	ViaProxy Via = "proxy"
 	// ViaSession is the session of a login form.
 	ViaSession Via = "session"
 	// ViaRefused is a request whose credentials were refused with 401.

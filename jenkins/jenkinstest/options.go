@@ -18,6 +18,7 @@ type config struct {
 	noCrumbs         bool
 	anonymousRead    bool
 	adminCanGenerate bool
+	trustedHeader    string
 	jobs             []string
 	seed             *uint64
 	clock            func() time.Time
@@ -67,6 +68,12 @@ func WithAnonymousRead() Option { return func(c *config) { c.anonymousRead = tru
 // -Djenkins.security.ApiTokenProperty.adminCanGenerateNewTokens=true does
 // (Jenkins 2.129 and later).
 func WithAdminCanGenerate() Option { return func(c *config) { c.adminCanGenerate = true } }
+
+// WithTrustedHeader logs in whom a request header names, if it is a user and no
+// Basic header logs in, as the plugin reverse-proxy-auth does. Whoever can reach
+// such a controller can be anybody: the proxy in front has to drop that header
+// from what it is sent, and the controller has to be reachable by the proxy alone.
+func WithTrustedHeader(name string) Option { return func(c *config) { c.trustedHeader = name } }
 
 // WithJob adds a job, which every user with Overall/Read may read and build. POST
 // /job/<name>/build answers 201 with the Location of an item of the queue; the API
