@@ -25,7 +25,8 @@ const (
 	password = "correct horse battery staple"
 )
 
-var token = regexp.MustCompile(`11[0-9a-f]{32}`)
+// token finds API tokens, but not in the ids of containers and images.
+var token = regexp.MustCompile(`\b11[0-9a-f]{32}\b`)
 
 // controller is an emulated Jenkins on the address under which containers on
 // docker's default network reach this machine.
