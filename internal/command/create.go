@@ -82,10 +82,7 @@ func (j *job) handOn(r lease.Record, p *place) error {
 			return &ci.ChannelError{Channel: "record on standard output", Err: err}
 		}
 	case has:
-		for _, output := range [][2]string{
-			{"token", r.Token.Reveal()}, {"token-name", r.TokenName}, {"token-uuid", r.TokenUUID},
-			{"username", r.Username}, {"url", r.URL}, {"expires-at", r.ExpiresAt},
-		} {
+		for _, output := range outputsOf(r) {
 			err := j.write("output "+output[0], func() error { return step.Output(output[0], output[1]) })
 			if err != nil {
 				return err
@@ -98,6 +95,14 @@ func (j *job) handOn(r lease.Record, p *place) error {
 		}
 	}
 	return nil
+}
+
+// outputsOf are the outputs of the step, names and values.
+func outputsOf(r lease.Record) [][2]string {
+	return [][2]string{
+		{"token", r.Token.Reveal()}, {"token-name", r.TokenName}, {"token-uuid", r.TokenUUID},
+		{"username", r.Username}, {"url", r.URL}, {"expires-at", r.ExpiresAt},
+	}
 }
 
 // print writes a line to standard output.

@@ -74,6 +74,12 @@ func (j *job) choice(name string) string {
 	return j.flags.text[name]
 }
 
+// sweepReport is the JSON of a sweep.
+type sweepReport struct {
+	Listed int     `json:"listed"` // tokens on the account, ours or not
+	Found  []swept `json:"found"`
+}
+
 // swept is the JSON of one token that a sweep found.
 type swept struct {
 	UUID    string `json:"uuid"`
@@ -90,10 +96,7 @@ func (j *job) tell(result lease.Sweeping, dryRun bool) error {
 		defer j.system.Say(ci.Notice, fmt.Sprintf("%d more are ours and over: sweep again", result.More))
 	}
 	if j.flags.set["json"] {
-		out := struct {
-			Listed int     `json:"listed"`
-			Found  []swept `json:"found"`
-		}{result.Listed, []swept{}}
+		out := sweepReport{result.Listed, []swept{}}
 		for _, one := range result.Found {
 			out.Found = append(out.Found, swept{one.UUID, one.Name.String(), one.Name.End.Format(time.RFC3339), one.Revoked})
 		}
