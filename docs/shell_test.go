@@ -1,0 +1,83 @@
+package docs
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jenkins-token/jenkins-token/internal/page"
+	"github.com/jenkins-token/jenkins-token/jenkins/jenkinstest"
+)
+
+// TestShellParses: blocks of shell in the documents, and the scripts of the
+// examples, are shell. What command lines of ours in them mean is checked beside
+// the program's own parser, in internal/command.
+func TestShellParses(t *testing.T) {
+	t.Parallel()
+	texts := map[string]string{}
+	for path, text := range documents(t) {
+		for _, block := range page.Blocks(text) {
+			if block.Language == "sh" || block.Language == "bash" {
+				texts[fmt.Sprintf("%s:%d", path, block.Line)] = block.Text
+			}
+		}
+	}
+	scripts, err := filepath.Glob("../examples/*/*.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range scripts {
+		texts[path] = read(t, path)
+	}
+	for name, text := range texts {
+		parse := exec.Command("sh", "-n")
+		parse.Stdin = strings.NewReader(text)
+		if out, err := parse.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v: %s", name, err, out)
+		}
+	}
+}
+
+// TestShellRuns runs the blocks that have the comment <!-- run --> before them, in
+// an empty directory, with the settings of an emulated controller in the
+// environment. No token may be left afterwards.
+func TestShellRuns(t *testing.T) {
+	t.Parallel()
+	program := sync.OnceValue(func() string {
+		dir := t.TempDir()
+		if out, err := exec.Command("go", "build", "-o", dir, "..").CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return dir
+	})
+	n := 0
+	for path, text := range documents(t) {
+		for _, block := range page.Blocks(text) {
+			if block.Comment != "run" {
+				continue
+			}
+			n++
+			jenkins := jenkinstest.Start(t, jenkinstest.WithUser("alice", "correct horse"))
+			run := exec.Command("sh", "-e")
+			run.Stdin = strings.NewReader(block.Text)
+			run.Dir = t.TempDir()
+			run.Env = []string{
+				"PATH=" + program() + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME=" + run.Dir,
+				"JENKINS_URL=" + jenkins.URL, "JENKINS_USERNAME=alice", "JENKINS_PASSWORD=correct horse",
+			}
+			if out, err := run.CombinedOutput(); err != nil {
+				t.Errorf("%s:%d: %v: %s", path, block.Line, err, out)
+			}
+			if left := jenkins.Tokens("alice"); len(left) > 0 {
+				t.Errorf("%s:%d: got %d tokens left, want none", path, block.Line, len(left))
+			}
+		}
+	}
+	if n == 0 {
+		t.Error("got no block to run")
+	}
+}

@@ -1,0 +1,126 @@
+package command
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/jenkins-token/jenkins-token/internal/ci"
+	"github.com/jenkins-token/jenkins-token/internal/page"
+)
+
+// systemTable has the variables of each system, which are those of the file that
+// bears its name.
+func systemTable(t *testing.T, today string) string {
+	words := page.Words(today)
+	rows := [][]string{{"system", "variables and files read", "found by"}}
+	for _, name := range ci.Names() {
+		if words[quoted(name)] == "" {
+			t.Errorf("%s: %s: got no word on how it is found", reference, name)
+		}
+		names := variables(t, "../ci/"+name+".go")
+		rows = append(rows, []string{quoted(name), quotedAll(names), words[quoted(name)]})
+	}
+	return page.Table(rows...)
+}
+
+var variable = regexp.MustCompile(`^[A-Z][A-Z0-9_]*[A-Z0-9]$|^/[a-z/]+$`)
+
+// variables are the names of variables, and the paths, in a source file. What
+// looks like one and is none is listed here.
+func variables(t *testing.T, path string) []string {
+	t.Helper()
+	others := []string{"LEASE", "ERROR", "WARNING", "TLS"} // key of the state, levels of TeamCity, a check
+	for _, v := range verbs() {
+		others = append(others, v.arguments)
+		for _, o := range v.options {
+			others = append(others, o.meta)
+		}
+	}
+	var names []string
+	file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+			if text, err := strconv.Unquote(lit.Value); err == nil && variable.MatchString(text) && !slices.Contains(others, text) {
+				names = append(names, text)
+			}
+		}
+		return true
+	})
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// TestEveryVariableIsTold: a variable that any file of the program reads is on the
+// page.
+func TestEveryVariableIsTold(t *testing.T) {
+	t.Parallel()
+	content, err := os.ReadFile(reference)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spans := page.Spans(string(content))
+	for _, pattern := range []string{"../../*.go", "*.go", "../ci/*.go", "../settings/*.go", "../child/*.go", "../secret/*.go"} {
+		paths, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range paths {
+			if strings.HasSuffix(path, "_test.go") {
+				continue
+			}
+			for _, name := range variables(t, path) {
+				if !slices.Contains(spans, name) && !strings.HasPrefix(name, "/") {
+					t.Errorf("%s: %s is not on the page", path, name)
+				}
+			}
+		}
+	}
+}
+
+// TestSystemsAreFoundAsTold sets what the page says a system is found by, each
+// alternative alone.
+func TestSystemsAreFoundAsTold(t *testing.T) {
+	t.Parallel()
+	content, err := os.ReadFile(reference)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(content), "<!-- systems -->\n")
+	section, _, _ = strings.Cut(section, "<!-- /systems -->\n")
+	for name, words := range page.Words(section) {
+		for _, way := range strings.Split(words, ", or ") {
+			env, files := map[string]string{}, []string{}
+			for _, span := range page.Spans(way) {
+				name, value, given := strings.Cut(span, "=")
+				switch {
+				case strings.HasPrefix(span, "/"):
+					files = append(files, span)
+				case given:
+					env[name] = strings.ReplaceAll(value, "…", "1")
+				default:
+					env[name] = "1"
+				}
+			}
+			system, err := ci.Detect(ci.Surroundings{
+				Lookup: func(name string) (string, bool) { text, ok := env[name]; return text, ok },
+				Exists: func(path string) bool { return slices.Contains(files, path) },
+				Stdout: io.Discard, Stderr: io.Discard,
+			}, "")
+			if err != nil || quoted(system.Name()) != name {
+				t.Errorf("%s by %q: got %v, %v", name, way, system, err)
+			}
+		}
+	}
+}
