@@ -179,15 +179,15 @@ func prose(document string) string {
 }
 
 var (
-	span = regexp.MustCompile("`[^`\n]+`")
+	span = regexp.MustCompile("`` (.+?) ``|`([^`\n]+)`")
 	link = regexp.MustCompile(`\]\(([^()\s]+)\)`)
 )
 
 // Spans are the code spans of a text, without their backquotes.
 func Spans(text string) []string {
 	var spans []string
-	for _, found := range span.FindAllString(prose(text), -1) {
-		spans = append(spans, strings.Trim(found, "`"))
+	for _, found := range span.FindAllStringSubmatch(prose(text), -1) {
+		spans = append(spans, found[1]+found[2])
 	}
 	return spans
 }

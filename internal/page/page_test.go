@@ -9,7 +9,7 @@ import (
 	"github.com/jenkins-token/jenkins-token/internal/page"
 )
 
-const document = "# A page\n\nSee [one](other.md#a-part) and `[no](link.md)`.\n\n" +
+const document = "# A page\n\nSee [one](other.md#a-part), `[no](link.md)` and `` a `b` ``.\n\n" +
 	"<!-- run -->\n```sh\n# not a heading\necho [no](link.md)\n```\n\n" +
 	"- in a list:\n  ```yaml\n  a: 1\n  ```\n\n## Exit codes, by `command`\n\n## A page\n\n" +
 	"<!-- words -->\n| a | b |\n| --- | --- |\n| x \\| y | said of x |\n<!-- /words -->\n"
@@ -26,7 +26,7 @@ func TestParts(t *testing.T) {
 	if got, want := page.Anchors(document), []string{"a-page", "exit-codes-by-command", "a-page-1"}; !slices.Equal(got, want) {
 		t.Errorf("anchors: got %q, want %q", got, want)
 	}
-	if got, want := page.Spans(document), []string{"[no](link.md)", "command"}; !slices.Equal(got, want) {
+	if got, want := page.Spans(document), []string{"[no](link.md)", "a `b`", "command"}; !slices.Equal(got, want) {
 		t.Errorf("spans: got %q, want %q", got, want)
 	}
 	if got, want := page.Words(document)["x | y"], "said of x"; got != want {

@@ -1,0 +1,231 @@
+package docs
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/jenkins-token/jenkins-token/internal/page"
+)
+
+// unseen are the texts that reach no user, each with the reason.
+func unseen() map[string]string {
+	const (
+		kind  = "package jenkins turns it into a kind of its error, which has a text of its own"
+		cause = "the cause of a ChannelError, which is not printed"
+		first = "the first part of four texts, which are all explained"
+		check = "settings refuse such a value before"
+	)
+	return map[string]string{
+		"proxy":                           kind,
+		"no connection behind the proxy":  kind,
+		"not the answer expected":         kind,
+		"stop":                            "ends the reading of a page that was seen enough of",
+		"not read":                        "doctor asks only whether there was an error",
+		"no such program":                 "a warning says what that means for the system",
+		"cannot write":                    cause,
+		"a value is not one line":         cause,
+		"… lines":                         "a warning says that the side file holds such lines",
+		"…: the path cannot be sent":      "paths are made of a root that was parsed, and of escaped parts",
+		"the credential is empty":         check,
+		"cannot be read":                  "go-envconfig has nothing but strings to fill",
+		"revoke token: not the form of …": "command line and record are checked before",
+		"rename token: not the form of …": "a record is checked before, and names are made by this program",
+		"create token: not a name or …":   "names are made by this program",
+		"a user name with a colon …":      check,
+		"this is Jenkins …, where an account has one API token for everything": first,
+		"the bearer token holds …": check,
+	}
+}
+
+// TestEveryErrorIsExplained: each text with which the program can fail, or warn, is
+// in the first column of a table of troubleshooting.md, and nothing else is. What
+// is put in when the program runs stands there as … or as an example.
+func TestEveryErrorIsExplained(t *testing.T) {
+	t.Parallel()
+	explained := map[string]bool{}
+	for _, row := range page.Rows(read(t, "troubleshooting.md")) {
+		for _, text := range page.Spans(row[0]) {
+			explained[text] = false
+		}
+		if len(row) != 3 || row[1] == "" || row[2] == "" {
+			t.Errorf("%s: got no cause or no cure", row[0])
+		}
+	}
+	reasons, used := unseen(), map[string]bool{}
+	for text, places := range messages(t) {
+		// An error may come wrapped in others, and may wrap another.
+		said := regexp.MustCompile(`^(.*: )?` + wild(text) + `(: …)?$`)
+		known := false
+		for one := range explained {
+			if said.MatchString(one) {
+				known, explained[one] = true, true
+			}
+		}
+		for one := range reasons {
+			if regexp.MustCompile("^" + wild(one) + "$").MatchString(text) {
+				known, used[one] = true, true
+			}
+		}
+		if !known {
+			t.Errorf("%s: %q is not in troubleshooting.md", strings.Join(places, ", "), text)
+		}
+	}
+	for one, found := range explained {
+		if !found {
+			t.Errorf("troubleshooting.md: %q is nothing that the program says", one)
+		}
+	}
+	for one := range reasons {
+		if !used[one] {
+			t.Errorf("unseen: %q is nothing that the program has", one)
+		}
+	}
+}
+
+// wild is a regular expression for a text with … for anything.
+func wild(text string) string { return strings.ReplaceAll(regexp.QuoteMeta(text), "…", ".*") }
+
+// messages are the texts of errors and warnings in the program's sources, with
+// their places. What a text is made of at run time is … in it.
+func messages(t *testing.T) map[string][]string {
+	t.Helper()
+	found := map[string][]string{}
+	for _, pattern := range []string{"*.go", "jenkins/*.go", "internal/*/*.go"} {
+		paths, err := filepath.Glob(filepath.Join("..", pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range paths {
+			if strings.HasSuffix(path, "_test.go") || filepath.Base(filepath.Dir(path)) == "page" {
+				continue
+			}
+			files := token.NewFileSet()
+			file, err := parser.ParseFile(files, path, nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, said := range texts(file) {
+				if text, ok := shape(said); ok {
+					place := fmt.Sprintf("%s:%d", strings.TrimPrefix(path, "../"), files.Position(said.Pos()).Line)
+					found[text] = append(found[text], place)
+				}
+			}
+		}
+	}
+	if len(found) < 50 {
+		t.Fatalf("got %d texts: where are the others?", len(found))
+	}
+	return found
+}
+
+// texts are the expressions of a file that become the text of an error or of a
+// warning: arguments of the functions that make these, and whatever stands in the
+// methods that give an error its text.
+func texts(file *ast.File) []ast.Expr {
+	// By function, which argument is the text.
+	arguments := map[string]int{
+		"errors.New": 0, "fmt.Errorf": 0, "usage": 0, "problem": 1, "fail": 1, "Warn": 0, "Say": 1,
+	}
+	var all []ast.Expr
+	ast.Inspect(file, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.CallExpr:
+			name := called(n.Fun)
+			i, ok := arguments[name]
+			if !ok {
+				_, method, _ := strings.Cut(name, ".")
+				i, ok = arguments[method]
+			}
+			if !ok || i >= len(n.Args) {
+				return true
+			}
+			if strings.HasSuffix(name, "Say") && !strings.HasSuffix(called(n.Args[0]), "Warning") {
+				return true // progress and notices need no cure
+			}
+			all = append(all, n.Args[i])
+		case *ast.FuncDecl:
+			if n.Name.Name == "Error" && n.Recv != nil || n.Name.Name == "what" && n.Recv != nil || n.Name.Name == "remains" {
+				all = append(all, parts(n.Body)...)
+			}
+		}
+		return true
+	})
+	return all
+}
+
+// called names a function as its call does: errors.New, usage, j.system.Say.
+func called(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.Ident:
+		return e.Name
+	case *ast.SelectorExpr:
+		if x, ok := e.X.(*ast.Ident); ok {
+			return x.Name + "." + e.Sel.Name
+		}
+		return "." + e.Sel.Name
+	}
+	return ""
+}
+
+// parts are the largest expressions of text in a function's body, but for those
+// that are compared with something.
+func parts(body ast.Node) []ast.Expr {
+	var all []ast.Expr
+	ast.Inspect(body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.BinaryExpr:
+			if n.Op == token.ADD {
+				all = append(all, n)
+			}
+			return false
+		case *ast.BasicLit:
+			if n.Kind == token.STRING {
+				all = append(all, n)
+			}
+		}
+		return true
+	})
+	return all
+}
+
+var verb = regexp.MustCompile(`%[-+# 0-9.]*[a-zA-Z]`)
+
+// shape is a text with … for what is put in at run time. It is false for what is
+// no sentence: too few letters, or the second part of one.
+func shape(e ast.Expr) (string, bool) {
+	text := regexp.MustCompile(`…+`).ReplaceAllString(verb.ReplaceAllString(flat(e), "…"), "…")
+	text = strings.TrimSuffix(strings.TrimSuffix(strings.TrimSpace(text), ": …"), ":")
+	letters := 0
+	for _, r := range text {
+		if unicode.IsLetter(r) {
+			letters++
+		}
+	}
+	return text, letters >= 4 && !strings.ContainsAny(text[:1], " ;:,(") && text != "token …"
+}
+
+// flat writes an expression of text out.
+func flat(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		text, err := strconv.Unquote(e.Value)
+		if err == nil {
+			return text
+		}
+	case *ast.BinaryExpr:
+		return flat(e.X) + flat(e.Y)
+	case *ast.CallExpr:
+		if called(e.Fun) == "fmt.Sprintf" {
+			return flat(e.Args[0])
+		}
+	}
+	return "…"
+}
