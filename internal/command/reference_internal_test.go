@@ -21,15 +21,14 @@ import (
 	"github.com/jenkins-token/jenkins-token/internal/settings"
 )
 
-var update = flag.Bool("update", false, "write the marked sections of docs/reference.md anew")
-
 const reference = "../../docs/reference.md"
 
 // TestReference holds docs/reference.md to the code. What the code does not say,
 // the last column of some tables, is written there by hand and kept.
 func TestReference(t *testing.T) {
 	t.Parallel()
-	page.Hold(t, reference, *update, map[string]func(string) string{
+	update := flag.Lookup("update").Value.String() == "true" // of the tests outside of the package
+	page.Hold(t, reference, update, map[string]func(string) string{
 		"commands":          func(string) string { return commandTable() },
 		"flags":             func(string) string { return flagTable() },
 		"settings":          func(string) string { return settingTable() },
