@@ -41,7 +41,8 @@ func unseen() map[string]string {
 		"create token: not a name or …":   "names are made by this program",
 		"a user name with a colon …":      check,
 		"this is Jenkins …, where an account has one API token for everything": first,
-		"the bearer token holds …": check,
+		"this system has no way to hide …":                                     "part of a notice of exec, which asks for nothing",
+		"the bearer token holds …":                                             check,
 	}
 }
 
