@@ -33,6 +33,7 @@ func TestReference(t *testing.T) {
 		"flags":             func(string) string { return flagTable() },
 		"settings":          func(string) string { return settingTable() },
 		"spellings":         func(string) string { return spellingTable() },
+		"reserved":          func(string) string { return reservedHeaders(t) },
 		"exit codes":        func(string) string { return codeTable() },
 		"record":            func(today string) string { return keyTable(t, today, recordKeys(t)) },
 		"sweep":             func(today string) string { return keyTable(t, today, keys(reflect.TypeFor[sweepReport](), "")) },

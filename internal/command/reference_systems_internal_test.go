@@ -15,6 +15,7 @@ import (
 
 	"github.com/jenkins-token/jenkins-token/internal/ci"
 	"github.com/jenkins-token/jenkins-token/internal/page"
+	"github.com/jenkins-token/jenkins-token/jenkins"
 )
 
 // systemTable has the variables of each system, which are those of the file that
@@ -123,4 +124,36 @@ func TestSystemsAreFoundAsTold(t *testing.T) {
 			}
 		}
 	}
+}
+
+// reservedHeaders are the names that no setting can choose: those in the function
+// that says so, and the crumb's own.
+func reservedHeaders(t *testing.T) string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "../../jenkins/crumb.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := []string{"Jenkins-Crumb"}
+	ast.Inspect(file, func(n ast.Node) bool {
+		f, ok := n.(*ast.FuncDecl)
+		if !ok {
+			return true
+		}
+		if f.Name.Name == "IsReserved" {
+			ast.Inspect(f.Body, func(n ast.Node) bool {
+				if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+					name, _ := strconv.Unquote(lit.Value)
+					if !jenkins.IsReserved(name) {
+						t.Errorf("%s: got a header that can be set", name)
+					}
+					names = append(names, name)
+				}
+				return true
+			})
+		}
+		return false
+	})
+	slices.Sort(names)
+	return quotedAll(names) + "\n"
 }
