@@ -169,7 +169,7 @@ func (j *job) cannotRun(err error) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return &exitError{exitNotFound, fmt.Errorf("%s: there is no such file, or its first line names an interpreter that is not there", name)}
 	case errors.Is(err, syscall.ENOEXEC):
-		return &exitError{exitNotRunning, fmt.Errorf("%s cannot be run: no program for this machine, and no script that begins with #!", name)}
+		return &exitError{exitNotRunning, fmt.Errorf("%s cannot be run: no program for this machine, and no script whose first line begins with #! and names an interpreter", name)}
 	}
 	return &exitError{exitNotRunning, fmt.Errorf("%s cannot be run: %w", name, cause(err))}
 }
