@@ -323,6 +323,35 @@ func TestOIDCDoctor(t *testing.T) {
 	}
 }
 
+// TestBearerTokenOfAnotherCI gives the ID token as bearer-token. It is over when
+// the token is revoked, which does not need it.
+func TestBearerTokenOfAnotherCI(t *testing.T) {
+	t.Parallel()
+	w := newOIDCWorld(t, ours)
+	w.env = map[string]string{
+		"GITHUB_STATE": w.env["GITHUB_STATE"], "GITHUB_OUTPUT": w.env["GITHUB_OUTPUT"], "GITHUB_STEP_SUMMARY": w.env["GITHUB_STEP_SUMMARY"],
+		"JENKINS_URL": w.gateway.URL, "JENKINS_TOKEN_BEARER_TOKEN": w.issuer.token("https://ci.example.com"),
+	}
+	file := filepath.Join(w.dir, "lease.json")
+	if out, code := w.runArgs("/bin/jenkins-token", "create", "--ci", "plain", "--lease", file); code != 0 {
+		t.Fatalf("create: got exit code %d\n%s", code, out)
+	}
+	if got := len(w.jenkins.Tokens(bot)); got != 1 {
+		t.Errorf("got %d tokens after create, want 1", got)
+	}
+	w.pass(time.Hour)
+	if out, code := w.runArgs("/bin/jenkins-token", "revoke", "--ci", "plain", "--lease", file); code != 0 || !strings.Contains(out, " is revoked") {
+		t.Errorf("revoke: got exit code %d\n%s", code, out)
+	}
+	if got := len(w.jenkins.Tokens(bot)); got != 0 || w.gateway.refused != 0 {
+		t.Errorf("got %d tokens and %d refused ID tokens afterwards, want none", got, w.gateway.refused)
+	}
+	_, signature, _ := strings.Cut(w.issuer.tokens()[0], ".")
+	if strings.Contains(w.out.String(), signature) {
+		t.Errorf("the bearer token is shown:\n%s", w.out.String())
+	}
+}
+
 func TestOIDCNobodyBringsTheHeader(t *testing.T) {
 	t.Parallel()
 	w := newOIDCWorld(t, ours)
