@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -117,6 +118,40 @@ func TestASignalWhileTheTokenIsMadeUndoesIt(t *testing.T) {
 			}
 			if _, err := os.Stat(started); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("the command was started after the signal: %v", err)
+			}
+		})
+	}
+}
+
+// The controller revokes the token and never says so.
+func TestTwoSignalsWhileTheTokenIsRevokedLeaveAtOnce(t *testing.T) {
+	t.Parallel()
+	for script, want := range map[string]int{"exit 0": 143, "exit 9": 9} {
+		t.Run(script, func(t *testing.T) {
+			t.Parallel()
+			server := controller(t)
+			if err := server.Inject("revoke:delay=1h*9"); err != nil {
+				t.Fatal(err)
+			}
+			cmd := program(t, server, "--", "sh", "-c", script)
+			var words bytes.Buffer
+			cmd.Stderr = &words
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			until(t, func() bool {
+				return slices.ContainsFunc(server.Requests(), func(r jenkinstest.Request) bool { return strings.HasSuffix(r.Path, "/revoke") })
+			})
+			for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+				if err := cmd.Process.Signal(signal); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := code(t, cmd.Wait()); got != want {
+				t.Errorf("got exit code %d, want %d", got, want)
+			}
+			if got := words.String(); !strings.Contains(got, "was not revoked: interrupted by a signal; revoke it at ") {
+				t.Errorf("got %q, want what is left", got)
 			}
 		})
 	}
