@@ -258,7 +258,7 @@ func (s *siege) run(name string) result {
 	var r result
 	select {
 	case r.code = <-ended:
-	case <-time.After(time.Minute):
+	case <-time.After(6 * time.Minute):
 		s.t.Fatal("the program hangs")
 	}
 	r.stdout, r.stderr = stdout.String(), stderr.String()

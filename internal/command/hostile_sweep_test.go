@@ -125,24 +125,21 @@ func TestHostilePages(t *testing.T) {
 	}
 }
 
-// TestHostileCrowds: pages of very many rows, and such that do not end.
+// TestHostileCrowds: pages of very many rows, and such that do not end. TestMemory
+// of the program has more of them, each read by a process of its own.
 func TestHostileCrowds(t *testing.T) {
 	t.Parallel()
 	over := lease.Name{Where: "github.com/acme/web", Run: "1.1", Label: "deploy", Nonce: "aaaaaaaa", End: hostileNoon.Add(-time.Hour)}.String()
 	for _, row := range []struct {
 		name    string
 		page    func(*answering)
-		dry     bool
 		code    int
 		revoked int
 		say     string
 	}{
-		{"100,000 rows of others", pageOf(func(i int) (string, string) { return uuidOf(i), "somebody's" }, 100_000), false, 0, 0, "100000 tokens lie on the account"},
-		{"100,000 rows of ours", pageOf(func(i int) (string, string) { return uuidOf(i), over }, 100_000), true, 0, 0, "90000 more are ours and over"},
-		{"rows without an end", func(a *answering) { pageOf(func(int) (string, string) { return uuidOf(1), over }, 1<<30)(a) }, false, 1, 1, "could not be read to its end"},
-		{"text without an end", endless(pageHead+rowOf(uuidOf(1), over), "a"), false, 1, 1, "could not be read to its end"},
-		{"tags without an end", endless(pageHead+rowOf(uuidOf(1), over), "<p title=text-of-a-page>"), false, 1, 1, "could not be read to its end"},
-		{"gzip bomb", bomb(pageHead+rowOf(uuidOf(1), over), "<i>text</i><!-- more of it -->"), false, 1, 1, "could not be read to its end"},
+		{"100,000 rows of others", pageOf(func(i int) (string, string) { return uuidOf(i), "somebody's" }, 100_000), 0, 0, "100000 tokens lie on the account"},
+		{"text without an end", endless(pageHead+rowOf(uuidOf(1), over), "a"), 1, 1, "could not be read to its end"},
+		{"gzip bomb", bomb(pageHead+rowOf(uuidOf(1), over), "<!-- "+strings.Repeat("a", 16<<10)+" -->"), 1, 1, "could not be read to its end"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -157,9 +154,7 @@ func TestHostileCrowds(t *testing.T) {
 				}
 			}
 			besiege(t, "sweep", a, func(s *siege) {
-				if row.dry {
-					s.env["INPUT_DRY-RUN"] = "true"
-				}
+				s.env["INPUT_TIMEOUT"] = "5m" // what counts is how much is read
 			})
 		})
 	}
