@@ -2,17 +2,16 @@ package jenkins
 
 import (
 	"net/url"
-	"regexp"
 	"strings"
 )
 
 // movedPath is the context path that a redirect may name: plain characters, few
 // enough to be read in a message.
-var movedPath = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,63}){0,6}$`)
+var movedPath = form(64, `(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*){0,6}`)
 
 // movedHost is a host and port as they may be repeated: a name, an IPv4 or an
 // IPv6 address.
-var movedHost = regexp.MustCompile(`^([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?$`)
+var movedHost = form(259, `([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?`)
 
 // movedRoot is the root that a request for path below root was sent on to; empty
 // when to is no such address. path may hold a query.
