@@ -115,49 +115,56 @@ type reader struct {
 // start reads a tag; opens says that an end tag follows. Of two attributes of one
 // name the tokenizer keeps the first.
 func (p *reader) start(z *html.Tokenizer, opens bool) error {
-	name, more := z.TagName()
-	tag := string(name)
-	if opens && tag == "svg" {
+	tag, more := z.TagName()
+	if opens && string(tag) == "svg" {
 		p.drawing++
 	}
-	if opens && p.naming > 0 && tag == p.holder {
+	if opens && p.naming > 0 && string(tag) == p.holder {
 		p.naming++
 	}
-	var id, called, value, class string
+	// Strings are made of the few attributes that are kept.
+	var id, called, value, class []byte
 	for more {
 		var key, text []byte
 		key, text, more = z.TagAttr()
 		switch string(key) {
 		case "id":
-			id = string(text)
+			id = text
 		case "name":
-			called = string(text)
+			called = text
 		case "value":
-			value = string(text)
+			value = text
 		case "class":
-			class = string(text)
+			class = text
 		}
 	}
-	has := func(want string) bool { return slices.Contains(strings.Fields(class), want) }
+	has := func(want string) bool {
+		for one := range bytes.FieldsSeq(class) {
+			if string(one) == want {
+				return true
+			}
+		}
+		return false
+	}
 	switch {
-	case id == "api-token-list" || has("token-list"):
+	case string(id) == "api-token-list" || has("token-list"):
 		p.known = true
-	case tag == "input" && called == "tokenUuid":
+	case string(tag) == "input" && string(called) == "tokenUuid":
 		if err := p.flush(); err != nil {
 			return err
 		}
-		p.row.UUID = value
-	case tag == "input" && called == "tokenName":
-		p.row.Name = value
+		p.row.UUID = string(value)
+	case string(tag) == "input" && string(called) == "tokenName":
+		p.row.Name = string(value)
 		return p.flush()
 	case has("token-card"):
 		if err := p.flush(); err != nil {
 			return err
 		}
-		p.row.UUID = id
+		p.row.UUID = string(id)
 	case has("token-name"):
-		if p.naming == 0 && opens && tag != "input" {
-			p.naming, p.holder = 1, tag
+		if p.naming == 0 && opens && string(tag) != "input" {
+			p.naming, p.holder = 1, string(tag)
 		}
 	case has("token-creation"):
 		p.row.Expired = has("error")
