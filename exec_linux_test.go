@@ -126,7 +126,8 @@ func TestASignalWhileTheTokenIsMadeUndoesIt(t *testing.T) {
 // The controller revokes the token and never says so.
 func TestTwoSignalsWhileTheTokenIsRevokedLeaveAtOnce(t *testing.T) {
 	t.Parallel()
-	for script, want := range map[string]int{"exit 0": 143, "exit 9": 9} {
+	// Of two signals sent at once either may arrive first.
+	for script, want := range map[string][]int{"exit 0": {130, 143}, "exit 9": {9}} {
 		t.Run(script, func(t *testing.T) {
 			t.Parallel()
 			server := controller(t)
@@ -147,8 +148,8 @@ func TestTwoSignalsWhileTheTokenIsRevokedLeaveAtOnce(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if got := code(t, cmd.Wait()); got != want {
-				t.Errorf("got exit code %d, want %d", got, want)
+			if got := code(t, cmd.Wait()); !slices.Contains(want, got) {
+				t.Errorf("got exit code %d, want one of %d", got, want)
 			}
 			if got := words.String(); !strings.Contains(got, "was not revoked: interrupted by a signal; revoke it at ") {
 				t.Errorf("got %q, want what is left", got)
