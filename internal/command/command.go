@@ -133,7 +133,7 @@ func (p *Program) job() (*job, error) {
 		if len(args) == 0 {
 			return j, usage("no command", "jenkins-token help lists the commands")
 		}
-		j.name, args = args[0], args[1:]
+		j.name, args = commandOf(args[0]), args[1:]
 	}
 	j.system, _ = ci.Detect(j.surroundings(), "")
 	var err error

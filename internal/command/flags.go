@@ -46,15 +46,21 @@ func (v value) Set(text string) error {
 	return nil
 }
 
+// commandOf is the command that the first argument names: two are spelt as flags
+// as well.
+func commandOf(arg string) string {
+	switch arg {
+	case "-h", "--help", "-help":
+		return "help"
+	case "-v", "--version", "-version":
+		return "version"
+	}
+	return arg
+}
+
 // parse reads the command line of a command.
 func parse(name string, args []string) (flags, error) {
 	f := flags{text: map[string]string{}, all: map[string][]string{}, set: map[string]bool{}}
-	switch name {
-	case "-h", "--help", "-help":
-		name = "help"
-	case "--version", "-version":
-		name = "version"
-	}
 	v, ok := verbOf(name)
 	if !ok {
 		return f, unknownCommand(name)
