@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/jenkins-token/jenkins-token/internal/ci"
@@ -138,7 +139,7 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// release is set by the linker in a release.
+// release is set by the linker in a release: v1.2.3+COMMIT.
 var release = ""
 
 // version is what the version command prints: version, commit and Go version.
@@ -155,7 +156,7 @@ func version() string {
 		}
 	}
 	if release != "" {
-		text = release
+		text, commit, _ = strings.Cut(release, "+")
 	}
 	return fmt.Sprintf("jenkins-token %s (commit %s, %s %s/%s)", text, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

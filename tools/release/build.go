@@ -60,7 +60,7 @@ func compile(ctx context.Context, repository string, v version, t target, pkg, f
 		return err
 	}
 	// The flags are those of the Dockerfile, so that both give the same bytes.
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -X main.release="+v.text, "-o", file, pkg)
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -X main.release="+v.release(), "-o", file, pkg)
 	cmd.Dir = repository
 	// Whatever the environment says about flags and processors must not count.
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOEXPERIMENT=", "GOAMD64=v1", "GOARM64=v8.0", "GOOS="+t.os, "GOARCH="+t.arch)

@@ -69,7 +69,7 @@ func TestAReleaseHasAProgramForEveryTargetAndItsChecksum(t *testing.T) {
 		t.Errorf("got %d checksums, want %d", len(sums), len(want))
 	}
 	program := filepath.Join(dir, "jenkins-token-linux-amd64")
-	if out, err := exec.Command(program, "version").CombinedOutput(); err != nil || !strings.HasPrefix(string(out), "jenkins-token v1.2.3 ") {
+	if out, err := exec.Command(program, "version").CombinedOutput(); err != nil || !strings.HasPrefix(string(out), "jenkins-token v1.2.3 (commit "+first.commit+", ") {
 		t.Errorf("version: got %q, %v", out, err)
 	}
 }

@@ -21,7 +21,7 @@ import (
 
 const usage = `release COMMAND [FLAG]...
 
-  build     --version V --out DIR            programs for all targets, and their checksums
+  build     --version V+COMMIT --out DIR     programs for all targets, and their checksums
   checksums --out DIR                        checksums.txt of every file in DIR
   image     --version V --out DIR --layout DIR [--emulator]
                                              OCI layout of the image for all its platforms

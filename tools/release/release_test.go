@@ -12,7 +12,7 @@ import (
 
 const repository = "../.."
 
-var first = mustVersion("v1.2.3")
+var first = mustVersion("v1.2.3+0123456789abcdef0123456789abcdef01234567")
 
 func mustVersion(text string) version {
 	var v version

@@ -9,21 +9,23 @@ import (
 )
 
 // version is a version of a release, as its tag says it: v1.2.3 or v1.2.3-rc.1.
+// What is built has the commit behind it: v1.2.3+0123…, the 40 digits in full.
 type version struct {
 	text       string
 	numbers    [3]int
 	prerelease string
+	commit     string
 }
 
-var versionForm = regexp.MustCompile(`^v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-([0-9A-Za-z.-]+))?$`)
+var versionForm = regexp.MustCompile(`^v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-([0-9A-Za-z.-]+))?(?:\+([0-9a-f]{40}))?$`)
 
 // UnmarshalText accepts a tag and nothing else.
 func (v *version) UnmarshalText(text []byte) error {
 	found := versionForm.FindStringSubmatch(string(text))
 	if found == nil {
-		return fmt.Errorf("a version has the form v1.2.3 or v1.2.3-rc.1, not %q", text)
+		return fmt.Errorf("a version has the form v1.2.3 or v1.2.3-rc.1, and for a build a + and the commit behind it, not %q", text)
 	}
-	v.text, v.prerelease = found[0], found[4]
+	v.text, v.prerelease, v.commit = strings.TrimSuffix(found[0], "+"+found[5]), found[4], found[5]
 	for i := range v.numbers {
 		n, err := strconv.Atoi(found[i+1])
 		if err != nil {
@@ -32,6 +34,14 @@ func (v *version) UnmarshalText(text []byte) error {
 		v.numbers[i] = n
 	}
 	return nil
+}
+
+// release is what the program is told of itself.
+func (v version) release() string {
+	if v.commit == "" {
+		return v.text
+	}
+	return v.text + "+" + v.commit
 }
 
 // MarshalText is the tag.
