@@ -31,7 +31,7 @@ func TestCommandLinesOfDocuments(t *testing.T) {
 		for _, text := range texts {
 			for _, line := range commandLines(text) {
 				found++
-				if _, err := parse(line[0], line[1:]); err != nil {
+				if _, err := parse(commandOf(line[0]), line[1:]); err != nil {
 					t.Errorf("%s: jenkins-token %s: %v", path, strings.Join(line, " "), err)
 				}
 			}

@@ -25,7 +25,7 @@ func TestHelpOfEveryCommand(t *testing.T) {
 		}
 		for _, e := range v.examples {
 			words := strings.Fields(strings.TrimPrefix(e.line, "jenkins-token "))
-			f, err := parse(words[0], words[1:])
+			f, err := parse(commandOf(words[0]), words[1:])
 			if err != nil || f.set["help"] {
 				t.Errorf("example %q: got %v, want a line that is understood", e.line, err)
 			}

@@ -203,9 +203,9 @@ func (sc scene) end(t *testing.T, at point, by string) string {
 	if sc.post != nil {
 		sc.post(s, p.stdout)
 	}
-	if s.hold != nil {
+	if s.hold.Load() != nil {
 		s.letGo()
-		<-s.hold.done
+		<-s.hold.Load().done
 	}
 	left := s.count()
 	if sc.post == nil {
@@ -224,7 +224,7 @@ func (sc scene) end(t *testing.T, at point, by string) string {
 	}
 	code := map[string]string{"SIGINT": "130", "SIGTERM": "143", "SIGKILL": "killed", "SIGINT SIGINT": "130"}[by]
 	if p.exit != "0" && p.exit != code {
-		t.Errorf("exit %s, want %s or 0", p.exit, code)
+		t.Errorf("exit %s, want %s or 0\n%s", p.exit, code, p.stderr)
 	}
 	if p.exit == code && after > 0 && (by == "SIGINT" || by == "SIGTERM") {
 		t.Errorf("exit %s says that the token was undone, and %d are there", p.exit, after)
@@ -236,9 +236,9 @@ func (sc scene) end(t *testing.T, at point, by string) string {
 // letGo lets the held request go on, unless it was let go before.
 func (s *stage) letGo() {
 	select {
-	case <-s.hold.release:
+	case <-s.hold.Load().release:
 	default:
-		close(s.hold.release)
+		close(s.hold.Load().release)
 	}
 }
 
@@ -274,14 +274,14 @@ func (s *stage) process(args []string, at point, by string) process {
 	cmd.ExtraFiles = []*os.File{write}
 	if at.request > 0 {
 		s.requests.Store(0)
-		s.hold = newHold(at.request)
+		s.hold.Store(newHold(at.request))
 	}
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
 	_ = write.Close()
 	if at.request > 0 {
-		<-s.hold.arrived
+		<-s.hold.Load().arrived
 		_ = cmd.Process.Signal(signalsOf(by)[0])
 	}
 	var p process
@@ -289,7 +289,7 @@ func (s *stage) process(args []string, at point, by string) process {
 		switch {
 		case lines.Text() != taken:
 			p.points = append(p.points, lines.Text())
-		case s.hold != nil:
+		case s.hold.Load() != nil:
 			s.letGo()
 		}
 	}

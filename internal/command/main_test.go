@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -58,8 +59,8 @@ func play() int {
 	}
 	end.point("start")
 	code := p.Run(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn:              func(string) { end.requests++; end.point(fmt.Sprintf("before #%d", end.requests)) },
-		GotFirstResponseByte: func() { end.point(fmt.Sprintf("answered #%d", end.requests)) },
+		GetConn:              func(string) { end.point(fmt.Sprintf("before #%d", end.requests.Add(1))) },
+		GotFirstResponseByte: func() { end.point(fmt.Sprintf("answered #%d", end.requests.Load())) },
 	}))
 	end.point("exit")
 	return code
@@ -80,7 +81,7 @@ type stops struct {
 	out      io.Writer
 	at       int // number of the point, from 1; 0 for none
 	by       []syscall.Signal
-	requests int // one at a time
+	requests atomic.Int64
 
 	mu sync.Mutex
 	n  int

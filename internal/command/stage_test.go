@@ -38,7 +38,7 @@ type stage struct {
 	pause  func(context.Context, time.Duration) error
 	dial   func(context.Context, string, string) (net.Conn, error)
 	seed   uint64
-	hold   *hold
+	hold   atomic.Pointer[hold]
 	around func(string, func() error) error
 	shown  []shown // see wantNoSecret
 
@@ -64,7 +64,7 @@ func newStage(t *testing.T, clock func() time.Time, options ...jenkinstest.Optio
 
 // ServeHTTP implements [http.Handler].
 func (s *stage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if h := s.hold; h != nil && s.requests.Add(1) == h.request {
+	if h := s.hold.Load(); h != nil && s.requests.Add(1) == h.request {
 		close(h.arrived)
 		<-h.release
 		defer close(h.done)

@@ -60,6 +60,9 @@ func (w *world) inject(faults ...string) *world {
 	return w
 }
 
+// patience is for real time, which a busy machine has none of.
+const patience = time.Hour
+
 // life pauses for no time.
 func (w *world) life() lease.Life {
 	return lease.Life{
@@ -84,7 +87,7 @@ func (w *world) client(cred jenkins.Credential, options ...jenkins.Option) *jenk
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	c, err := jenkins.New(root, cred, append([]jenkins.Option{jenkins.WithClock(w.now)}, options...)...)
+	c, err := jenkins.New(root, cred, append([]jenkins.Option{jenkins.WithClock(w.now), jenkins.WithRequestTimeout(patience)}, options...)...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
