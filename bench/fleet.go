@@ -70,12 +70,14 @@ func (r *report) fleet(ctx context.Context, t *tools, o options, log io.Writer) 
 				return err
 			}
 			for _, n := range jobs {
-				fmt.Fprintf(log, "fleet: %s: %d jobs, %d tokens\n", client, n, before)
+				fmt.Fprintf(log, "fleet: %s: %d jobs, %d tokens: ", client, n, before)
 				f, err := t.crowd(ctx, client, n, before, o.rate)
 				if err != nil {
 					return err
 				}
 				f.Least = least.Requests
+				fmt.Fprintf(log, "%d got, %d failed, %d left, %d after a restart, %d of these known, %.2f requests a job, least %.0f, %.2f s\n",
+					f.Got, f.Failed, f.Left, f.Restart, f.Known, f.Requests, f.Least, f.Last/1e3)
 				r.Fleet = append(r.Fleet, f)
 			}
 		}
