@@ -20,10 +20,12 @@ type machine struct {
 
 func thisMachine() machine {
 	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
+	// What distributors add behind the version says nothing about speed.
+	number, _, _ := strings.Cut(strings.TrimSpace(string(kernel)), "-")
 	return machine{
 		CPU: value("/proc/cpuinfo", "model name"), Cores: runtime.NumCPU(),
 		OS:     strings.Trim(value("/etc/os-release", "PRETTY_NAME"), `"`),
-		Kernel: strings.TrimSpace(string(kernel)), Go: runtime.Version(),
+		Kernel: number, Go: runtime.Version(),
 	}
 }
 
