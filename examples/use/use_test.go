@@ -138,13 +138,25 @@ func (w *world) revoked() {
 	}
 }
 
-func TestTriggerAndWait(t *testing.T) {
-	t.Parallel()
-	for _, tool := range []string{"curl", "jq"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Fatalf("the script needs %s: install the package %s", tool, tool)
+// needs skips a test of a script whose tools this machine does not have. In CI
+// they are there, and nothing is skipped.
+func needs(t *testing.T, tools ...string) {
+	t.Helper()
+	for _, tool := range tools {
+		_, err := exec.LookPath(tool)
+		switch {
+		case err == nil:
+		case os.Getenv("CI") != "":
+			t.Fatalf("there is no %s: install it", tool)
+		default:
+			t.Skipf("there is no %s", tool)
 		}
 	}
+}
+
+func TestTriggerAndWait(t *testing.T) {
+	t.Parallel()
+	needs(t, "curl", "jq")
 	for _, test := range []struct {
 		name, job, result string
 		parameters        []string
@@ -181,6 +193,7 @@ func TestTriggerAndWait(t *testing.T) {
 
 func TestRevokingDoesNotStopABuild(t *testing.T) {
 	t.Parallel()
+	needs(t, "curl", "jq")
 	w := newWorld(t)
 	w.HoldBuilds(true)
 	// The script ends at its first pause, before the build does.
