@@ -19,7 +19,7 @@ import (
 func faults() []string {
 	return []string{
 		"refused-connection", "unknown-host",
-		"drop-before", "drop-after", "delay=3s", "delay=15s", "hold",
+		"drop-before", "drop-after", "delay=3s", "delay=16s", "hold",
 		"status=400", "status=403", "status=404", "status=405", "status=429", "status=500", "status=502", "status=503", "status=504",
 		"500-acted", "500-unsaved", "redirect=https://sso.example.com/login", "login-page", "gateway-401", "gateway-403",
 		"truncated", "huge", "garbage", "hostile", "other-user=mallory", "refuse",
