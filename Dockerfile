@@ -14,7 +14,7 @@ RUN go mod download
 COPY . .
 ARG VERSION=
 RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="-s -w -X main.release=${VERSION}" -o /image/bin/jenkins-token . \
- && for name in create revoke sweep; do ln -s jenkins-token /image/bin/$name; done \
+ && for name in create revoke revoke-uuid sweep; do ln -s jenkins-token /image/bin/$name; done \
  && mkdir -p /image/etc/ssl /image/usr/share/licenses /image/tmp && chmod 1777 /image/tmp \
  && cp LICENSE docs/licenses.md /image/usr/share/licenses/ \
  && cp /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/cert.pem

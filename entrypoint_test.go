@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 		os.Exit(code)
 	}
 	testscript.Main(m, map[string]func(){
-		"jenkins-token": play, "create": play, "revoke": play, "sweep": play,
+		"jenkins-token": play, "create": play, "revoke": play, "revoke-uuid": play, "sweep": play,
 	})
 }
 

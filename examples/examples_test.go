@@ -30,7 +30,7 @@ var program = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", errors.New(string(out))
 	}
-	for _, name := range []string{"create", "revoke", "sweep"} {
+	for _, name := range []string{"create", "revoke", "revoke-uuid", "sweep"} {
 		if err := os.Symlink(path, filepath.Join(bin, name)); err != nil {
 			return "", err
 		}

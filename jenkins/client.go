@@ -221,6 +221,9 @@ func (c *Client) Close() { c.transport.CloseIdleConnections() }
 // Host is the controller's host and port.
 func (c *Client) Host() string { return c.root.Host }
 
+// RequestTimeout bounds one request; see [WithRequestTimeout].
+func (c *Client) RequestTimeout() time.Duration { return c.timeout }
+
 // Credential is what the client shows to the controller.
 func (c *Client) Credential() Credential { return c.cred }
 

@@ -19,14 +19,35 @@ import (
 
 // proxy reads the proxy settings of the environment that the program was handed:
 // http.ProxyFromEnvironment reads the process' own, once, and prints a proxy's
-// password in its errors.
+// password in its errors. A loopback host never goes through a proxy: httpproxy
+// leaves out localhost and loopback addresses, but not localhost. and
+// ci.localhost, which [jenkins.ParseRoot] takes for loopback too.
 func (p *Program) proxy() func(*url.URL) (*url.URL, error) {
 	get := func(name string) string {
 		_, text := p.proxyVariable(name)
 		return text
 	}
 	config := httpproxy.Config{HTTPProxy: get("HTTP_PROXY"), HTTPSProxy: get("HTTPS_PROXY"), NoProxy: get("NO_PROXY")}
-	return config.ProxyFunc()
+	find := config.ProxyFunc()
+	return func(u *url.URL) (*url.URL, error) {
+		if jenkins.IsLoopback(u.Hostname()) {
+			return nil, nil
+		}
+		return find(u)
+	}
+}
+
+// plainProxy is the proxy that sees the requests to root in clear text, as
+// scheme://host:port; empty without one, and for https.
+func (p *Program) plainProxy(root *url.URL) string {
+	if root.Scheme != "http" {
+		return ""
+	}
+	u, err := p.proxy()(root)
+	if err != nil || u == nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // proxyVariable reads a variable in capitals, or else in small letters, and says
@@ -111,24 +132,48 @@ func (j *job) idToken(issuer ci.Issuer, s *settings.Settings) func(context.Conte
 	}
 }
 
-// tokenClient is a client that shows the token of a record, and nothing that the
-// settings know but what the record's url may see.
-func (j *job) tokenClient(r lease.Record, s *settings.Settings) (*jenkins.Client, error) {
+// tokenClient is a client that shows the token of a lease. Where the settings
+// agree with the lease it goes the way of the settings, gateway and all; elsewhere
+// it goes the way that the lease names, and shows nothing but the lease's token.
+func (j *job) tokenClient(r lease.Record, s *settings.Settings, foreign bool) (*jenkins.Client, error) {
 	root, err := jenkins.ParseRoot(r.URL, r.Settings.AllowHTTP)
 	if err != nil {
 		return nil, err
 	}
 	options := j.options([]byte(r.Settings.CA), r.Settings.Deadline())
-	if same(s, r) {
+	if foreign && j.plainProxy(root) != r.Settings.Proxy {
+		options = append(options, jenkins.WithProxy(direct))
+	}
+	if disagreement(s, r) == "" {
 		options = append(options, doors(s)...)
 	}
 	return newClient(root, jenkins.APIToken(r.Username, r.Token.Reveal()), options)
 }
 
-// same reports whether the settings are for the controller of the record: only
-// then may it see what they hold.
-func same(s *settings.Settings, r lease.Record) bool {
-	return s != nil && s.URL != nil && s.URL.String() == r.URL
+// direct uses no proxy.
+func direct(*url.URL) (*url.URL, error) { return nil, nil }
+
+// disagreement says what keeps the settings from being those with which the lease
+// was created: empty when nothing does.
+//
+// Neither is believed alone. A lease can be forged by another step (a state that
+// create did not write, the file beside the state of act and Forgejo), and the
+// runner evaluates ${{ env.X }} in an input again in the post step
+// (ActionRunner.cs). So what the settings hold goes only where both say.
+func disagreement(s *settings.Settings, r lease.Record) string {
+	switch {
+	case s == nil:
+		return "the settings are wrong"
+	case s.URL == nil:
+		return "no url is given"
+	case s.URL.String() != r.URL:
+		return "url is not that of the lease"
+	case len(s.Paths) > 0:
+		return "the post step does not read files, which another step can have written to: give " + strings.Join(s.Paths, " and ") + " as PEM text"
+	case string(s.CA) != r.Settings.CA:
+		return "ca-certificate is not that of the lease"
+	}
+	return ""
 }
 
 func newClient(root *url.URL, cred jenkins.Credential, options []jenkins.Option) (*jenkins.Client, error) {

@@ -70,10 +70,15 @@ func (p *Program) write(what string, f func() error) error {
 }
 
 // IsAction reports whether argv0 is one of the names under which the program is
-// the action.
+// one of the actions: create and revoke are the main and the post step of action.yml,
+// revoke-uuid and sweep the steps of revoke/action.yml and sweep/action.yml. The
+// name says which inputs the step declares, and only those are read: any other can
+// come from an earlier step, through GITHUB_ENV.
 func IsAction(argv0 string) bool {
-	return slices.Contains([]string{"create", "revoke", "sweep"}, filepath.Base(argv0))
+	return slices.Contains([]string{"create", "revoke", revokeUUIDAction, "sweep"}, filepath.Base(argv0))
 }
+
+const revokeUUIDAction = "revoke-uuid"
 
 // usageError is wrong use of the command line.
 type usageError struct {
@@ -125,6 +130,9 @@ func (p *Program) job() (*job, error) {
 		}
 		return j, nil
 	}
+	if name == revokeUUIDAction {
+		j.name = "revoke"
+	}
 	if !IsAction(name) {
 		if len(args) == 0 && ci.OnPlugin(p.Lookup) {
 			text, _ := p.Lookup("PLUGIN_COMMAND")
@@ -174,6 +182,8 @@ func (j *job) run(ctx context.Context) error {
 		return j.create(ctx)
 	case "revoke":
 		return j.revoke(ctx)
+	case revokeUUIDAction:
+		return j.revokeByInput(ctx)
 	case "exec":
 		return j.exec(ctx)
 	case "sweep":
@@ -231,8 +241,9 @@ func (j *job) life(timeout time.Duration) lease.Life {
 	return lease.Life{
 		Now: j.Now, Pause: j.Pause, Random: j.Random,
 		Grace: lease.Grace, Timeout: cmp.Or(timeout, settings.DefaultTimeout),
-		Notice: func(text string) { j.system.Say(ci.Notice, text) },
-		Warn:   func(text string) { j.system.Say(ci.Warning, text) },
+		Progress: func(text string) { j.system.Say(ci.Progress, text) },
+		Notice:   func(text string) { j.system.Say(ci.Notice, text) },
+		Warn:     func(text string) { j.system.Say(ci.Warning, text) },
 	}
 }
 

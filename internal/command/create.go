@@ -3,6 +3,8 @@ package command
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/jenkins-token/jenkins-token/internal/ci"
 	"github.com/jenkins-token/jenkins-token/internal/lease"
@@ -47,18 +49,34 @@ func (j *job) create(ctx context.Context) error {
 	if j.action && j.runner.PostUncertain() {
 		j.system.Say(ci.Notice, "some versions of this runner do not run post steps of container actions; add a step with if: always() that uses the revoke action of this repository")
 	}
+	if j.action && s.Revoke {
+		j.warnOfPaths(s)
+	}
 	if !s.Revoke && record.Settings.Legacy != settings.LegacyRead {
 		j.system.Say(ci.Notice, "the token will not be revoked by this job: revoke is false")
 	}
 	return nil
 }
 
+// warnOfPaths says what the post step cannot do because it does not read files.
+func (j *job) warnOfPaths(s *settings.Settings) {
+	switch {
+	case len(s.Paths) == 0:
+	case slices.Contains(s.Paths, "client-certificate"), slices.Contains(s.Paths, "client-key"):
+		j.system.Say(ci.Warning, "the post step does not read files, so it has no client certificate to show and may not reach the controller: give "+strings.Join(s.Paths, " and ")+" as PEM text")
+	default:
+		j.system.Say(ci.Notice, "the post step does not read files: it trusts the certificates that this step read, and uses the token alone; with ca-certificate as PEM text it can also use the account's credential")
+	}
+}
+
 // order is the token that the settings ask for.
 func (j *job) order(s *settings.Settings) lease.Order {
 	run := j.system.Run()
+	post := s.Post()
+	post.Proxy = j.plainProxy(s.URL)
 	return lease.Order{
 		URL: s.URL.String(), Username: s.Username, ForUser: s.ForUser,
-		Where: run.Where, Run: run.ID, Label: j.label(s), TTL: s.TTL, Legacy: s.Legacy, Settings: s.Post(),
+		Where: run.Where, Run: run.ID, Label: j.label(s), TTL: s.TTL, Legacy: s.Legacy, Settings: post,
 	}
 }
 
@@ -113,7 +131,7 @@ func (j *job) print(what, line string) error {
 // giveBack revokes a token that could not be handed on.
 func (j *job) giveBack(ctx context.Context, r lease.Record) []lease.Left {
 	r.Settings.Revoke, r.Settings.Sweep = true, false
-	_, left := j.releaser(j.account).Release(ctx, r)
+	_, left := j.releaser(j.account, false).Release(ctx, r)
 	return left
 }
 

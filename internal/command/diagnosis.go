@@ -131,7 +131,7 @@ func (d *diagnosis) write(ctx context.Context) {
 		return
 	}
 	d.made = &record
-	releaser := d.j.releaser(d.settings)
+	releaser := d.j.releaser(d.settings, false)
 	releaser.Life.Timeout = max(d.left(), lease.Grace)
 	_, left = releaser.Release(context.WithoutCancel(ctx), record)
 	if len(left) > 0 {

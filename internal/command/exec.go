@@ -121,7 +121,7 @@ func (j *job) reclaim(ctx context.Context, r lease.Record, l *loan, process *chi
 		j.Signals.leave(cmp.Or(exit.Code, code))
 	})
 	defer j.Signals.stop()
-	releaser := j.releaser(s)
+	releaser := j.releaser(s, false)
 	releaser.Life.Timeout = s.Timeout
 	ending, left := releaser.Release(ctx, r)
 	process.Finish()

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/jenkins-token/jenkins-token/internal/ci"
 	"github.com/jenkins-token/jenkins-token/internal/lease"
@@ -30,9 +31,6 @@ func (j *job) revoke(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if uuid, _ := j.Lookup("INPUT_TOKEN-UUID"); len(records) == 0 && j.action && uuid != "" {
-		return j.revokeUUID(ctx, uuid)
-	}
 	if len(records) == 0 {
 		j.system.Say(ci.Notice, "there is no token to revoke")
 		return nil
@@ -41,19 +39,17 @@ func (j *job) revoke(ctx context.Context) error {
 	// is usually enough.
 	s, wrong := j.load(ctx, settings.ForPost)
 	if wrong != nil {
-		j.system.Say(ci.Warning, wrong.Error())
+		j.system.Say(ci.Notice, wrong.Error())
 	}
-	releaser := j.releaser(s)
+	releaser := j.releaser(s, j.action)
 	releaser.Life.Timeout = 0
-	for _, k := range records {
-		releaser.Life.Timeout = max(releaser.Life.Timeout, k.record.Settings.Deadline())
+	for i := range records {
+		records[i].record.Settings = j.deciding(records[i].record, s)
+		releaser.Life.Timeout = max(releaser.Life.Timeout, records[i].record.Settings.Deadline())
 	}
 	var left, kept []lease.Left
 	fail := false
 	for _, k := range records {
-		if !j.action {
-			k.record.Settings.Revoke = true // revoke: false is said to the post step
-		}
 		ending, remains := releaser.Release(ctx, k.record)
 		left = append(left, remains...)
 		fail = fail || len(remains) > 0 && k.record.Settings.OnRevokeFailure == settings.Fail
@@ -81,6 +77,26 @@ func (j *job) revoke(ctx context.Context) error {
 	return nil
 }
 
+// deciding are the settings that count for a lease. Where the step has inputs they
+// decide, and of the lease only what happened counts: which proxy was used, what
+// was done with a controller before 2.129. The smaller of two timeouts counts.
+func (j *job) deciding(r lease.Record, s *settings.Settings) settings.Post {
+	post := r.Settings
+	if !j.action {
+		post.Revoke = true // revoke: false is said to the post step
+	}
+	if s == nil {
+		return post
+	}
+	if j.action && s.URL != nil {
+		post.Revoke, post.OnRevokeFailure, post.Sweep = s.Revoke, s.OnRevokeFailure, s.Sweep
+	}
+	if _, given := s.From["timeout"]; given || j.action && s.URL != nil {
+		post.Timeout = min(r.Settings.Deadline(), s.Timeout).String()
+	}
+	return post
+}
+
 // leftAlone is a token that the settings said to leave.
 func leftAlone(r lease.Record) lease.Left {
 	return lease.Left{Record: r, Name: nameOf(r), UUID: r.TokenUUID, Ending: lease.Kept}
@@ -92,7 +108,9 @@ func (j *job) ended(r lease.Record, ending lease.Ending) {
 	case ending == lease.Kept:
 		j.system.Say(ci.Notice, subject(r)+" of "+r.Username+" is left as it was: legacy is read")
 	case ending == lease.Gone && !r.Complete() && r.TokenUUID == "":
-		j.system.Say(ci.Progress, "no token was made")
+		j.system.Say(ci.Progress, "no token named "+nameOf(r)+" was found")
+	case ending == lease.Revoked && r.TokenUUID == "" && !r.Legacy():
+		// Said when it was found, by its name.
 	case ending == lease.Gone && r.Legacy():
 		j.system.Say(ci.Progress, subject(r)+" of "+r.Username+" was changed already")
 	case ending == lease.Gone:
@@ -120,26 +138,59 @@ func subject(r lease.Record) string {
 }
 
 // releaser revokes with the credential of the settings, if there are any, where
-// they name the controller of the record.
-func (j *job) releaser(s *settings.Settings) *lease.Releaser {
-	accounts := map[string]*jenkins.Client{}
+// it may be used. Foreign says that another step of the job can have written the
+// leases: what create holds in memory is its own.
+func (j *job) releaser(s *settings.Settings, foreign bool) *lease.Releaser {
 	return &lease.Releaser{
-		Life: j.life(0),
-		Own:  func(r lease.Record) (*jenkins.Client, error) { return j.tokenClient(r, s) },
-		Account: func(r lease.Record) (*jenkins.Client, error) {
-			if !same(s, r) || s.Credential.Kind == settings.None {
-				return nil, nil
-			}
-			if c := accounts[r.ForUser]; c != nil {
-				return c, nil
-			}
-			as := *s
-			as.ForUser = r.ForUser
-			c, err := j.accountClient(&as)
-			accounts[r.ForUser] = c
-			return c, err
-		},
+		Life:    j.life(0),
+		Own:     func(r lease.Record) (*jenkins.Client, error) { return j.tokenClient(r, s, foreign) },
+		Account: func(r lease.Record) (*jenkins.Client, error) { return j.accountFor(r, s, foreign) },
+		Foreign: foreign,
 	}
+}
+
+// accountFor is the account's client for a lease; nil where no credential is given
+// for the lease's controller. An error says why the credential is not used.
+func (j *job) accountFor(r lease.Record, s *settings.Settings, foreign bool) (*jenkins.Client, error) {
+	if s == nil || s.URL == nil || s.Credential.Kind == settings.None {
+		return nil, nil
+	}
+	var more []jenkins.Option
+	why := ""
+	switch {
+	case foreign:
+		why = cmp.Or(disagreement(s, r), j.alien(r, s))
+		if s.URL.Scheme == "http" {
+			more = append(more, jenkins.WithProxy(direct))
+		}
+	case s.URL.String() != r.URL:
+		return nil, nil
+	}
+	if r.ForUser != s.ForUser {
+		why = cmp.Or(why, "for-user is not that of the lease")
+	}
+	if why != "" {
+		return nil, &lease.WithheldError{Why: why}
+	}
+	return j.accountClient(s, more...)
+}
+
+// alien says what of a lease cannot be of this step of the action: empty when
+// nothing is.
+func (j *job) alien(r lease.Record, s *settings.Settings) string {
+	run := j.system.Run()
+	for _, text := range r.Names {
+		if name, ok := lease.ParseName(text); !ok || !name.IsOf(run.Where, run.ID) {
+			return "the lease is of another run"
+		}
+	}
+	switch {
+	case r.Legacy() && r.Settings.Legacy != s.Legacy:
+		return "legacy is not that of the lease"
+	case r.Settings.Proxy != "":
+		return "the token was created through a proxy that saw the requests in clear text, and another step can have named another"
+	}
+	return ""
 }
 
 // records finds the records: in the post step in the CI's state and the side
@@ -235,6 +286,17 @@ func (j *job) recordsOfAction() ([]kept, error) {
 		records = append(records, kept{r, done})
 	}
 	return records, nil
+}
+
+// revokeByInput is the action that revokes the token of an earlier step. Where that
+// step created none there is no uuid.
+func (j *job) revokeByInput(ctx context.Context) error {
+	uuid, _ := j.Lookup("INPUT_TOKEN-UUID")
+	if uuid = strings.TrimSpace(uuid); uuid == "" {
+		j.system.Say(ci.Notice, "there is no token to revoke")
+		return nil
+	}
+	return j.revokeUUID(ctx, uuid)
 }
 
 // revokeUUID ends a token of the account whose credential is given, and proves

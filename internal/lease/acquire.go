@@ -206,11 +206,21 @@ func (a *acquisition) newName(now time.Time) (string, error) {
 	}
 	name := Name{a.order.Where, a.order.Run, a.order.Label, nonce, now.Add(a.order.TTL).Truncate(time.Second)}.String()
 	a.record.Names = append(a.record.Names, name)
+	a.record.PendingUntil = a.life.Now().Add(a.requestTime()).UTC().Truncate(time.Second).Add(time.Second)
 	if err := a.keeper.Keep(a.record); err != nil {
 		a.record.Names = slices.Delete(a.record.Names, len(a.record.Names)-1, len(a.record.Names))
 		return "", &KeepError{err}
 	}
 	return name, nil
+}
+
+// requestTime is how long asking for a token takes at most: one request with an API
+// token, and one more for a crumb with anything else.
+func (a *acquisition) requestTime() time.Duration {
+	if a.account.Credential().Kind() == jenkins.CredentialAPIToken {
+		return a.account.RequestTimeout()
+	}
+	return 2 * a.account.RequestTimeout()
 }
 
 // secure hides and records the token.

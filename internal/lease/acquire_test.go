@@ -220,7 +220,7 @@ func TestAcquireWithFaults(t *testing.T) {
 						return
 					}
 					w.Forget()
-					if _, left := w.releaser(true).Release(t.Context(), kept); left != nil {
+					if _, left := w.releaser(true).Release(t.Context(), longAgo(kept)); left != nil {
 						t.Errorf("left after the release: %+v", left)
 					}
 					w.wantNames()

@@ -21,8 +21,8 @@ type Life struct {
 	// Timeout bounds everything else that one command does: requests and pauses
 	// together.
 	Timeout time.Duration
-	// Notice and Warn tell the user one line.
-	Notice, Warn func(string)
+	// Progress, Notice and Warn tell the user one line.
+	Progress, Notice, Warn func(string)
 }
 
 // Grace is how long work goes on after a signal: GitHub's runner kills the

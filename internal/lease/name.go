@@ -49,6 +49,13 @@ func (n Name) String() string {
 	return namePrefix + strings.Join([]string{where, run, label, n.Nonce, nameUntil + n.End.UTC().Format(nameTime)}, ":")
 }
 
+// IsOf reports whether a run of a project gets names like this one, however much
+// of them has to be cut off.
+func (n Name) IsOf(where, run string) bool {
+	want, ok := ParseName(Name{where, run, n.Label, n.Nonce, n.End}.String())
+	return ok && want.Where == n.Where && want.Run == n.Run
+}
+
 // Part is text with everything that a part of a name cannot hold made a hyphen.
 func Part(text string) string {
 	text = strings.Map(func(r rune) rune {

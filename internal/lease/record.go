@@ -30,7 +30,10 @@ type Record struct {
 	TokenUUID string
 	Token     secret.String
 	ExpiresAt string // RFC 3339, when the controller ends the token itself
-	Settings  settings.Post
+	// PendingUntil is when the last request for a token has run into its own
+	// timeout, to the second; zero before the first.
+	PendingUntil time.Time
+	Settings     settings.Post
 }
 
 // wire is the JSON of a record; docs/reference.md is its description.
@@ -44,6 +47,7 @@ type wire struct {
 	TokenUUID string        `json:"tokenUuid"`
 	Token     string        `json:"token"`
 	ExpiresAt string        `json:"expiresAt"`
+	Pending   string        `json:"pendingUntil,omitempty"`
 	Settings  settings.Post `json:"settings"`
 }
 
@@ -84,11 +88,15 @@ func (r Record) Encode() []byte { return r.encode(r.Token.Reveal()) }
 func (r Record) EncodeWithoutToken() []byte { return r.encode("") }
 
 func (r Record) encode(token string) []byte {
+	pending := ""
+	if !r.PendingUntil.IsZero() {
+		pending = r.PendingUntil.UTC().Format(time.RFC3339)
+	}
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
 	// Nothing in a wire can fail to encode.
-	_ = e.Encode(wire{1, r.URL, r.Username, r.ForUser, r.Names, r.TokenName, r.TokenUUID, token, r.ExpiresAt, r.Settings})
+	_ = e.Encode(wire{1, r.URL, r.Username, r.ForUser, r.Names, r.TokenName, r.TokenUUID, token, r.ExpiresAt, pending, r.Settings})
 	return bytes.TrimRight(out.Bytes(), "\n")
 }
 
@@ -106,7 +114,13 @@ func Decode(text []byte) (Record, error) {
 	if err := json.Unmarshal(text, &w); err != nil || w.V != 1 {
 		return Record{}, ErrRecord
 	}
-	r := Record{w.URL, w.Username, w.ForUser, w.Names, w.TokenName, w.TokenUUID, secret.New(w.Token), w.ExpiresAt, w.Settings}
+	r := Record{w.URL, w.Username, w.ForUser, w.Names, w.TokenName, w.TokenUUID, secret.New(w.Token), w.ExpiresAt, time.Time{}, w.Settings}
+	if w.Pending != "" {
+		var err error
+		if r.PendingUntil, err = time.Parse(time.RFC3339, w.Pending); err != nil {
+			return Record{}, ErrRecord
+		}
+	}
 	root, err := jenkins.ParseRoot(w.URL, w.Settings.AllowHTTP)
 	if err != nil || root.String() != w.URL || !r.valid() {
 		return Record{}, ErrRecord

@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,6 +42,12 @@ type Left struct {
 // credential of the account at hand.
 var ErrNoCredential = errors.New("the record does not hold the token, and no credential of the account is given for its url")
 
+// WithheldError is a credential of the account that is not used for a lease.
+type WithheldError struct{ Why string }
+
+// Error implements error.
+func (e *WithheldError) Error() string { return "the account's credential is not used: " + e.Why }
+
 // refusals is how many logins may be refused in one command: one more could lock
 // the account.
 const refusals = 2
@@ -54,8 +61,13 @@ type Releaser struct {
 	// Own makes a client that shows the record's own token.
 	Own func(Record) (*jenkins.Client, error)
 	// Account makes a client with the account's credential, nil when none is given
-	// for the record's url.
+	// for the record's url. It is called only when the record's own token is not
+	// enough; an error says why the credential is not used, and is a notice.
 	Account func(Record) (*jenkins.Client, error)
+	// Foreign says that another step of the job can have written the records. The
+	// account's credential then revokes, or renames, only what the token page lists
+	// under their names, and no uuid for which the record alone vouches.
+	Foreign bool
 
 	refused int   // logins refused so far
 	span    *span // of all releases; its timers end it
@@ -67,7 +79,10 @@ type Releaser struct {
 // is returned. All releases share one timeout, and one grace after a signal,
 // which begin with the first.
 func (s *Releaser) Release(ctx context.Context, record Record) (Ending, []Left) {
-	r := &release{life: s.Life, record: record, refused: s.refused}
+	r := &release{life: s.Life, record: record, refused: s.refused, foreign: s.Foreign}
+	if s.Account != nil {
+		r.open = func() (*jenkins.Client, error) { return s.Account(record) }
+	}
 	if !record.Settings.Revoke || record.Settings.Legacy == settings.LegacyRead {
 		return Kept, nil
 	}
@@ -75,41 +90,61 @@ func (s *Releaser) Release(ctx context.Context, record Record) (Ending, []Left) 
 		s.span = s.Life.span(ctx, s.Life.Grace)
 	}
 	defer func() { s.refused = r.refused }()
-	var err error
+	unusable := error(ErrNoCredential)
 	if record.Complete() {
-		if r.own, err = s.Own(record); err != nil {
-			return Failed, []Left{r.left(Failed, err)}
+		if own, err := s.Own(record); err == nil {
+			r.own = own
+		} else {
+			unusable = err
 		}
 	}
-	if r.account, err = s.Account(record); err != nil {
-		return Failed, []Left{r.left(Failed, err)}
-	}
-	if r.own == nil && r.account == nil {
-		return Failed, []Left{r.left(Failed, ErrNoCredential)}
+	if r.own == nil && r.useAccount() == nil {
+		return Failed, []Left{r.left(Failed, cmp.Or(r.withheld, unusable))}
 	}
 	return r.run(s.span)
+}
+
+// useAccount is the client with the account's credential, nil where there is none
+// to use.
+func (r *release) useAccount() *jenkins.Client {
+	if r.account == nil && r.open != nil {
+		r.account, r.withheld = r.open()
+		r.open = nil
+		if r.withheld != nil && r.own != nil {
+			r.life.Notice(r.withheld.Error())
+		}
+	}
+	return r.account
 }
 
 // release is one run of Release.
 type release struct {
 	life    Life
 	own     *jenkins.Client // nil without the token
-	account *jenkins.Client // nil without a credential
-	record  Record
-	refused int
-	unsaved error // a 500 to a revocation: dead in memory perhaps, on disk perhaps not
+	account *jenkins.Client // see useAccount
+	open    func() (*jenkins.Client, error)
+	// withheld is why the account's credential is not used, nil where there is none.
+	withheld error
+	foreign  bool // see Releaser
+	record   Record
+	refused  int
+	unsaved  error // a 500 to a revocation: dead in memory perhaps, on disk perhaps not
 }
 
 func (r *release) run(s *span) (Ending, []Left) {
 	var left []Left
 	lost := r.record.Lost()
 	sweep := r.record.Settings.Sweep && r.own != nil && !r.record.Legacy() && s.again.Err() == nil && s.half(r.life) > 0
+	revoked := 0
 	if sweep || len(lost) > 0 {
-		left = r.read(s, lost, sweep)
+		revoked, left = r.read(s, lost, sweep)
 	}
 	if r.record.TokenUUID == "" && !r.record.Legacy() {
-		if len(left) > 0 {
+		switch {
+		case len(left) > 0:
 			return left[0].Ending, left
+		case revoked > 0:
+			return Revoked, nil
 		}
 		return Gone, nil
 	}
@@ -138,10 +173,20 @@ func (r *release) version() jenkins.Version {
 	return jenkins.Version{}
 }
 
-// read goes over the token page once, for the names of unclear tries and for our
-// expired tokens. The names must be found, so they are given the time they need,
-// but for the half that a token which is known needs itself.
-func (r *release) read(s *span, lost []string, sweep bool) []Left {
+// lateAnswer is how long after the end of a request's own timeout a controller
+// that is busy may still act on it. After that a name that is on no page never will
+// be.
+const lateAnswer = time.Minute
+
+// ErrPending is why a name that is on no page may be on one later.
+var ErrPending = errors.New("the controller may still be working on the request, and the token may appear later")
+
+// read goes over the token page for the names of unconfirmed tries and for our
+// expired tokens, and returns how many tokens of those names it revoked. The names
+// must be found, so they are given the time they need, but for the half that a
+// token which is known needs itself. While the request for one may be running it
+// is looked for again.
+func (r *release) read(s *span, lost []string, sweep bool) (revoked int, left []Left) {
 	bounded, cancel := context.WithTimeout(s.again, min(tidyTime, max(0, s.half(r.life))))
 	defer cancel()
 	searching := s.work
@@ -154,16 +199,14 @@ func (r *release) read(s *span, lost []string, sweep bool) []Left {
 	if len(lost) > 0 {
 		reading, limit = searching, sweepBytes
 	}
-	clients := slices.DeleteFunc([]*jenkins.Client{r.own, r.account}, func(c *jenkins.Client) bool { return c == nil })
-	if len(lost) == 0 {
-		clients = clients[:1]
-	}
 	expired := &tidying{life: r.life, record: r.record}
 	var found map[string]string
-	var client *jenkins.Client
-	var err error
-	for _, client = range clients {
-		err = r.retry(reading, func() error {
+	client := r.own
+	if client == nil {
+		client = r.useAccount()
+	}
+	list := func() error {
+		return r.retry(reading, func() error {
 			found, expired.uuids = map[string]string{}, nil
 			return r.life.list(reading, client, limit, func(token jenkins.ListedToken) {
 				if slices.Contains(lost, token.Name) {
@@ -173,11 +216,19 @@ func (r *release) read(s *span, lost []string, sweep bool) []Left {
 				}
 			})
 		}, len(lost) > 0)
-		if err == nil || is(err, jenkins.KindCut) || is(err, jenkins.KindPage) {
-			break
-		}
 	}
-	var left []Left
+	err := list()
+	if err != nil && !is(err, jenkins.KindCut) && !is(err, jenkins.KindPage) && len(lost) > 0 && client == r.own && r.useAccount() != nil {
+		client = r.account
+		err = list()
+	}
+	waits := r.life.pauses(r.life.Timeout)
+	// Once create had its token it looked for the others itself.
+	pending := r.record.TokenUUID == ""
+	for err == nil && pending && len(found) < len(lost) && r.life.Now().Before(r.record.PendingUntil) && waits.wait(searching, nil) {
+		err = list()
+	}
+	pending = pending && r.life.Now().Before(r.record.PendingUntil.Add(lateAnswer))
 	for _, name := range lost {
 		uuid := found[name]
 		switch {
@@ -186,9 +237,14 @@ func (r *release) read(s *span, lost []string, sweep bool) []Left {
 		case uuid != "":
 			if err := r.retry(searching, func() error { return client.RevokeToken(searching, uuid) }, true); err != nil {
 				left = append(left, Left{r.record, name, uuid, Failed, err, r.version()})
+				continue
 			}
+			revoked++
+			r.life.Progress("token " + name + " is revoked: it was found by its name")
 		case err != nil:
 			left = append(left, Left{r.record, name, "", Unknown, err, r.version()})
+		case pending:
+			left = append(left, Left{r.record, name, "", Unknown, ErrPending, r.version()})
 		}
 	}
 	if sweep && (err == nil || is(err, jenkins.KindCut)) {
@@ -201,7 +257,7 @@ func (r *release) read(s *span, lost []string, sweep bool) []Left {
 			}
 		}
 	}
-	return left
+	return revoked, left
 }
 
 // retry does f, and again while time can mend what failed, if it may. Nothing is
@@ -231,7 +287,7 @@ func (r *release) revoke(ctx context.Context) (Ending, error) {
 			return ending, err
 		}
 	}
-	if r.account == nil {
+	if r.useAccount() == nil {
 		return Failed, err
 	}
 	ending, accountErr := r.revokeByAccount(ctx)
@@ -267,7 +323,7 @@ func (r *release) revokeSelf(ctx context.Context) (Ending, error) {
 			own = own.With(own.Credential())
 		case is(err, jenkins.KindServer):
 			r.unsaved = err
-			if r.account != nil || !waits.wait(ctx, err) {
+			if r.useAccount() != nil || !waits.wait(ctx, err) {
 				return Failed, err // the account proves that the token is gone, and has it saved
 			}
 			// The next answer tells: a token that is dead is refused, and one that is
@@ -296,6 +352,16 @@ func unanswered(err error) bool {
 // 200 to the revocation of anything, so the proof is that the token cannot be
 // renamed any more. After a 500 to the token itself that may be so already.
 func (r *release) revokeByAccount(ctx context.Context) (Ending, error) {
+	if r.foreign && !r.record.Legacy() {
+		switch listed, err := r.listed(ctx); {
+		case err != nil:
+			return Failed, err
+		case !listed && r.unsaved != nil:
+			return r.save(ctx)
+		case !listed:
+			return Gone, nil
+		}
+	}
 	dead := r.unsaved != nil && !r.record.Legacy()
 	for {
 		if !dead {
@@ -325,6 +391,25 @@ func (r *release) revokeByAccount(ctx context.Context) (Ending, error) {
 			return Revoked, nil
 		}
 	}
+}
+
+// listed reports whether the token page lists the record's uuid under one of the
+// record's names.
+func (r *release) listed(ctx context.Context) (bool, error) {
+	var found map[string]jenkins.ListedToken
+	err := r.retry(ctx, func() (err error) {
+		found, err = r.life.search(ctx, r.account, r.record.Names)
+		return err
+	}, true)
+	if err != nil {
+		return false, fmt.Errorf("look for the token on its page: %w", err)
+	}
+	for _, token := range found {
+		if token.UUID == r.record.TokenUUID {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // endByAccount asks for the end of the token by the account's own credential.

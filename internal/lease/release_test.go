@@ -1,6 +1,7 @@
 package lease_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -43,11 +44,11 @@ func TestRelease(t *testing.T) {
 		}, lease.Gone, nil, true, []string{"POST revoke 401", "GET /login 200", "GET /login 200"}},
 		{"an intent that came to nothing", true, func(w *world, r *lease.Record) {
 			_ = w.account().RevokeToken(w.t.Context(), r.TokenUUID)
-			r.TokenName, r.TokenUUID, r.Token = "", "", secret.String{}
+			*r = longAgo(unanswered(*r))
 			w.Forget()
 		}, lease.Gone, nil, true, []string{"GET /me/security/ 404", "GET /me/configure 200"}},
-		{"an intent that did not", true, func(_ *world, r *lease.Record) { r.TokenName, r.TokenUUID, r.Token = "", "", secret.String{} },
-			lease.Gone, nil, true, []string{"GET /me/security/ 404", "GET /me/configure 200", "POST revoke 200"}},
+		{"an intent that did not", true, func(_ *world, r *lease.Record) { *r = unanswered(*r) },
+			lease.Revoked, nil, true, []string{"GET /me/security/ 404", "GET /me/configure 200", "POST revoke 200"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -304,12 +305,121 @@ func TestClientsThatCannotBeMade(t *testing.T) {
 	r := w.acquire(nil)
 	w.Forget()
 	no := func(lease.Record) (*jenkins.Client, error) { return nil, errFull }
-	for _, releaser := range []*lease.Releaser{{Life: w.life(), Own: no}, {Life: w.life(), Own: w.releaser(false).Own, Account: no}} {
-		if ending, left := releaser.Release(t.Context(), r); ending != lease.Failed || len(left) != 1 || !errors.Is(left[0].Err, errFull) {
-			t.Errorf("got %v, %+v", ending, left)
+	for name, releaser := range map[string]*lease.Releaser{
+		"neither":     {Life: w.life(), Own: no, Account: no},
+		"no own":      {Life: w.life(), Own: no},
+		"own at hand": {Life: w.life(), Own: w.releaser(false).Own, Account: no},
+	} {
+		record := r
+		if name == "own at hand" {
+			record = without(r)
+		}
+		if ending, left := releaser.Release(t.Context(), record); ending != lease.Failed || len(left) != 1 || !errors.Is(left[0].Err, errFull) {
+			t.Errorf("%s: got %v, %+v", name, ending, left)
 		}
 	}
 	w.wantRequests()
+}
+
+// A lease's own token needs no account, so trouble with that costs nothing.
+func TestTroubleWithTheAccountLeavesTheOwnTokenItsWork(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.acquire(nil)
+	w.Forget()
+	releaser := &lease.Releaser{Life: w.life(), Own: w.releaser(false).Own, Account: func(lease.Record) (*jenkins.Client, error) { return nil, errFull }}
+	if ending, left := releaser.Release(t.Context(), r); ending != lease.Revoked || left != nil {
+		t.Errorf("got %v, %+v", ending, left)
+	}
+	w.wantRequests("POST revoke 200")
+	if len(w.notices) > 0 {
+		t.Errorf("got notices %q, want none: the account was not needed", w.notices)
+	}
+}
+
+// unanswered is a lease as it was before its request.
+func unanswered(r lease.Record) lease.Record {
+	r.TokenName, r.TokenUUID, r.Token = "", "", secret.String{}
+	return r
+}
+
+// longAgo is a lease whose last request ended long ago.
+func longAgo(r lease.Record) lease.Record {
+	r.PendingUntil = time.Time{}
+	return r
+}
+
+func TestTokenWhoseRequestMayStillBeRunning(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		appears int // after how many pauses; 0 never
+		ending  lease.Ending
+		left    error
+	}{
+		"it appears":         {3, lease.Revoked, nil},
+		"it never does":      {0, lease.Unknown, lease.ErrPending},
+		"it was there first": {-1, lease.Revoked, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			now := noon
+			w.now = func() time.Time { return now }
+			name := old("ci/acme", "7.1", "deploy", "bbbbbbbb", time.Hour)
+			r := lease.Record{URL: w.url, Username: owner, Names: []string{name}, PendingUntil: noon.Add(10 * time.Second), Settings: post()}
+			releaser := w.releaser(true)
+			pauses := 0
+			if row.appears < 0 {
+				w.AddToken(owner, name)
+			}
+			releaser.Life.Pause = func(ctx context.Context, d time.Duration) error {
+				now = now.Add(d)
+				if pauses++; pauses == row.appears {
+					w.AddToken(owner, name)
+				}
+				return ctx.Err()
+			}
+			ending, left := releaser.Release(t.Context(), r)
+			if ending != row.ending || (row.left != nil) != (len(left) == 1) || len(left) == 1 && !errors.Is(left[0].Err, row.left) {
+				t.Errorf("got %v, %+v, want %v", ending, left, row.ending)
+			}
+			w.wantNames()
+			if row.appears == 0 && now.Before(r.PendingUntil) {
+				t.Errorf("it was given up %s before the request's own end", r.PendingUntil.Sub(now))
+			}
+			if pauses > 12 {
+				t.Errorf("%d pauses, want few that grow", pauses)
+			}
+			// Long after the request nothing can come of it any more.
+			w.Forget()
+			now = r.PendingUntil.Add(2 * time.Minute)
+			if ending, left := w.releaser(true).Release(t.Context(), r); ending != lease.Gone || left != nil {
+				t.Errorf("later: got %v, %+v, want %v", ending, left, lease.Gone)
+			}
+			if n := w.count("/configure"); n != 1 {
+				t.Errorf("later: the page was read %d times, want once", n)
+			}
+		})
+	}
+}
+
+// Another step can have written the lease: the account's credential then touches
+// only what the page lists under the lease's names.
+func TestForeignLeaseDoesNotLeadTheAccountToAnotherToken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	victim := w.AddToken(owner, "victim")
+	name := old("ci/acme", "7.1", "deploy", "bbbbbbbb", time.Hour)
+	r := lease.Record{URL: w.url, Username: owner, Names: []string{name}, TokenName: name, TokenUUID: victim.UUID, Settings: post()}
+	releaser := w.releaser(true)
+	releaser.Foreign = true
+	if ending, left := releaser.Release(t.Context(), r); ending != lease.Gone || left != nil {
+		t.Errorf("got %v, %+v", ending, left)
+	}
+	w.wantNames("victim")
+	if n := w.count("/revoke") + w.count("/rename"); n != 0 {
+		t.Errorf("got %d requests that write, want none: %q", n, w.requests())
+	}
 }
 
 // A page that never comes leaves time for the token itself.

@@ -404,7 +404,7 @@ func TestRecordOfAFailureNamesWhatIsLeft(t *testing.T) {
 		t.Errorf("kept %+v", kept)
 	}
 	w.Forget()
-	if ending, left := w.releaser(true).Release(t.Context(), kept); ending != lease.Gone || left != nil {
+	if ending, left := w.releaser(true).Release(t.Context(), longAgo(kept)); ending != lease.Revoked || left != nil {
 		t.Errorf("%v, %+v", ending, left)
 	}
 	w.wantNames()

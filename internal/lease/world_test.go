@@ -67,7 +67,8 @@ const patience = time.Hour
 func (w *world) life() lease.Life {
 	return lease.Life{
 		Now: w.now, Random: rand.Reader, Grace: lease.Grace, Timeout: time.Minute,
-		Pause: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
+		Pause:    func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
+		Progress: func(string) {},
 		Notice: func(text string) {
 			w.mu.Lock()
 			defer w.mu.Unlock()

@@ -68,13 +68,18 @@ func brief(d time.Duration) string {
 	return strings.TrimSuffix(d.String(), "0s")
 }
 
-// pem gives PEM text as it is, and reads anything else as the path of a file.
+// pem gives PEM text as it is, and reads anything else as the path of a file, but
+// in the post step of the action: see [Settings.Paths].
 func (f *finder) pem(name, text string) []byte {
 	if blank(text) {
 		return nil
 	}
 	if !strings.Contains(text, "-----BEGIN ") {
 		path := strings.TrimSpace(text)
+		f.paths = append(f.paths, name)
+		if f.postOfAction() {
+			return nil
+		}
 		if strings.ContainsAny(path, "\r\n\x00") {
 			f.problem(name, "neither PEM text nor the path of a file")
 			return nil

@@ -1,13 +1,21 @@
 package settings
 
-import "time"
+import (
+	"regexp"
+	"time"
+)
+
+var proxyForm = regexp.MustCompile(`^(http|https|socks5|socks5h)://[A-Za-z0-9.:\[\]_-]{1,270}$`)
 
 // Post is what the post step needs of the settings of create. It travels in the
 // record, because a nested composite action gives its post step wrong inputs
 // (actions/runner issue 2030).
 type Post struct {
-	CA              string `json:"ca,omitempty"` // PEM
-	AllowHTTP       bool   `json:"allowHttp,omitempty"`
+	CA        string `json:"ca,omitempty"` // PEM
+	AllowHTTP bool   `json:"allowHttp,omitempty"`
+	// Proxy is the proxy that create used for plain http, as scheme://host:port;
+	// empty when it used none, and for https, where a proxy sees nothing.
+	Proxy           string `json:"proxy,omitempty"`
 	Revoke          bool   `json:"revoke"`
 	OnRevokeFailure string `json:"onRevokeFailure"`
 	Sweep           bool   `json:"sweep"`
@@ -18,7 +26,7 @@ type Post struct {
 }
 
 // Post returns the part that the post step needs. Whether Legacy matters is known
-// when the controller has answered.
+// when the controller has answered, and Proxy to whoever connects.
 func (s *Settings) Post() Post {
 	return Post{
 		CA: string(s.CA), AllowHTTP: s.AllowHTTP, Revoke: s.Revoke, OnRevokeFailure: s.OnRevokeFailure, Sweep: s.Sweep, Timeout: s.Timeout.String(),
@@ -30,7 +38,7 @@ func (s *Settings) Post() Post {
 func (p Post) Valid() bool {
 	d, err := time.ParseDuration(p.Timeout)
 	return err == nil && d >= time.Second && d <= time.Hour && (p.OnRevokeFailure == Warn || p.OnRevokeFailure == Fail) &&
-		(p.Legacy == "" || p.Legacy == LegacyRead || p.Legacy == LegacyRotate)
+		(p.Legacy == "" || p.Legacy == LegacyRead || p.Legacy == LegacyRotate) && (p.Proxy == "" || proxyForm.MatchString(p.Proxy))
 }
 
 // Deadline is the timeout, or the default when there is none.

@@ -65,6 +65,9 @@ type Settings struct {
 	Timeout           time.Duration
 	ForUser           string
 	Legacy            string
+	// Paths are the settings that name a file. The post step of the action does not
+	// read them: another step can have written to that file since.
+	Paths []string
 	// Notices are remarks for the user about what was given.
 	Notices []string
 	// From says by setting what gave it: a flag, an input or a variable. Settings
@@ -133,6 +136,7 @@ func (f *finder) check(given raw) *Settings {
 	s.CA = f.pem("ca-certificate", given.CACertificate)
 	s.ClientCertificate = f.pem("client-certificate", given.ClientCertificate)
 	s.ClientKey = secret.New(string(f.pem("client-key", given.ClientKey)))
+	s.Paths = f.paths
 	f.checkTLS(s)
 	s.Headers = f.headers(given.Headers)
 	return s
@@ -210,6 +214,9 @@ func (f *finder) checkCredential(s *Settings, given raw) {
 }
 
 func (f *finder) checkTLS(s *Settings) {
+	if f.postOfAction() && len(s.Paths) > 0 {
+		return
+	}
 	if (len(s.ClientCertificate) > 0) != !s.ClientKey.Empty() {
 		f.problem("client-certificate", "needs client-key, and the other way round")
 	}

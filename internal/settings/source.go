@@ -50,11 +50,12 @@ type finder struct {
 	inputs   bool // url or a credential is an input
 	problems []Problem
 	from     map[string]string // by setting, what gave it
+	paths    []string          // see Settings.Paths
 }
 
 func newFinder(source Source, need Need) *finder {
 	f := &finder{Source: source, need: need, table: All(), from: map[string]string{}}
-	f.inputs = source.Action && need == ForPost
+	f.inputs = f.postOfAction()
 	for _, s := range f.table {
 		if s.Name == "url" || s.credential {
 			_, given := f.input(s)
@@ -64,6 +65,9 @@ func newFinder(source Source, need Need) *finder {
 	f.problems, f.from = nil, map[string]string{} // Lookup meets them again
 	return f
 }
+
+// postOfAction reports whether this is the post step of the action.
+func (f *finder) postOfAction() bool { return f.Action && f.need == ForPost }
 
 // Lookup implements envconfig.Lookuper; key is a setting's name in the form that
 // go-envconfig allows in a tag.
@@ -80,7 +84,7 @@ func (f *finder) Lookup(key string) (string, bool) {
 	if text, ok := f.input(s); ok {
 		return text, true
 	}
-	if f.inputs && (s.guarded || f.Action && f.need == ForPost) {
+	if f.inputs && (s.guarded || f.postOfAction()) {
 		return f.orDefault(s)
 	}
 	names := s.Env
@@ -103,6 +107,9 @@ func (f *finder) orDefault(s Setting) (string, bool) { return s.Default, s.Defau
 func (f *finder) input(s Setting) (string, bool) {
 	switch f.Spelling {
 	case Runner:
+		if s.Making && f.need == ForAccount {
+			return "", false // the actions that create nothing do not declare it
+		}
 		text, ok := f.Source.Lookup("INPUT_" + strings.ToUpper(s.Name))
 		if ok = ok && !blank(text); ok {
 			f.from[s.Name] = "input " + s.Name

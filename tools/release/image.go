@@ -34,7 +34,7 @@ type content struct {
 // action is the image of the action: what the last stage of the Dockerfile gives.
 var action = content{
 	program:     "jenkins-token",
-	links:       []string{"create", "revoke", "sweep"},
+	links:       []string{"create", "revoke", "revoke-uuid", "sweep"},
 	roots:       true,
 	title:       "jenkins-token",
 	description: "Gives a CI job a short-lived, named Jenkins API token and revokes it",
