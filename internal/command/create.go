@@ -64,6 +64,8 @@ func (j *job) warnOfPaths(s *settings.Settings) {
 	case len(s.Paths) == 0:
 	case slices.Contains(s.Paths, "client-certificate"), slices.Contains(s.Paths, "client-key"):
 		j.system.Say(ci.Warning, "the post step does not read files, so it has no client certificate to show and may not reach the controller: give "+strings.Join(s.Paths, " and ")+" as PEM text")
+	case j.runner.SideFile() != "":
+		j.system.Say(ci.Warning, "the post step does not read files, and this runner may give it no token: without ca-certificate as PEM text it may not revoke the token")
 	default:
 		j.system.Say(ci.Notice, "the post step does not read files: it trusts the certificates that this step read, and uses the token alone; with ca-certificate as PEM text it can also use the account's credential")
 	}

@@ -27,7 +27,7 @@ const (
 
 // stage is a controller, and a runner or a shell that calls the program.
 type stage struct {
-	t      *testing.T
+	t      testing.TB
 	server *jenkinstest.Jenkins
 	own    jenkinstest.Token // the account's own, which nobody may revoke
 	url    string
