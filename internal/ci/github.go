@@ -3,11 +3,15 @@ package ci
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/sethvargo/go-githubactions"
@@ -208,13 +212,15 @@ func (g *GitHub) EveryRunIsOne() bool { return g.s.get("ACT") == "true" }
 
 // Issuer is a system that gives ID tokens of its own.
 type Issuer interface {
-	IDToken(ctx context.Context, client *http.Client, audience string) (secret.String, error)
+	IDToken(ctx context.Context, way http.RoundTripper, audience string) (secret.String, error)
 }
 
 // IDTokenError is an ID token that was not given. It is all that may be said of
 // it: the library's error repeats the answer.
 type IDTokenError struct {
-	Unoffered bool // the runner gave the job no address to ask at
+	Unoffered bool  // the runner gave the job no address to ask at
+	Status    int   // of the endpoint's answer, 0 without one
+	Err       error // of the connection
 }
 
 // Error implements error.
@@ -222,18 +228,67 @@ func (e *IDTokenError) Error() string {
 	if e.Unoffered {
 		return "oidc-audience: this job may not ask GitHub for an ID token"
 	}
-	return "oidc-audience: GitHub gave no ID token"
+	text := "oidc-audience: GitHub gave no ID token"
+	switch {
+	case e.Status >= 300 && e.Status < 400:
+		return text + ": the endpoint answered " + strconv.Itoa(e.Status) + ", a redirect, which is not followed"
+	case e.Status != 0 && e.Status != http.StatusOK:
+		return text + ": the endpoint answered " + strconv.Itoa(e.Status)
+	case e.Status != 0:
+		return text + ": the answer of the endpoint holds none"
+	}
+	return text + ": " + e.connection()
 }
 
-// IDToken asks GitHub for an ID token and masks it.
-func (g *GitHub) IDToken(ctx context.Context, client *http.Client, audience string) (secret.String, error) {
+// connection says what is wrong with the connection, in our words: the system's
+// repeat what a certificate says.
+func (e *IDTokenError) connection() string {
+	var timeout net.Error
+	switch {
+	case errors.As(e.Err, new(x509.UnknownAuthorityError)):
+		return "the certificate of the endpoint is signed by an unknown authority"
+	case errors.As(e.Err, new(*tls.CertificateVerificationError)):
+		return "the certificate of the endpoint is not valid"
+	case errors.As(e.Err, new(*net.DNSError)):
+		return "the name of the endpoint's host is not known"
+	case errors.As(e.Err, &timeout) && timeout.Timeout():
+		return "the endpoint did not answer in time"
+	}
+	return "no connection to the endpoint"
+}
+
+// Unwrap returns the cause in the connection.
+func (e *IDTokenError) Unwrap() error { return e.Err }
+
+// watched notes how a request ended: the library's error repeats the answer.
+type watched struct {
+	way    http.RoundTripper
+	status int
+	err    error
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (w *watched) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := w.way.RoundTrip(r)
+	w.err = err
+	if err == nil {
+		w.status = answer.StatusCode
+	}
+	return answer, err
+}
+
+// IDToken asks GitHub for an ID token and masks it. A redirect is not followed: the
+// request carries the runner's own token.
+func (g *GitHub) IDToken(ctx context.Context, way http.RoundTripper, audience string) (secret.String, error) {
 	if g.s.get("ACTIONS_ID_TOKEN_REQUEST_URL") == "" || g.s.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN") == "" {
 		return secret.String{}, &IDTokenError{Unoffered: true}
 	}
+	seen := &watched{way: way}
+	client := &http.Client{Transport: seen, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	action := githubactions.New(githubactions.WithWriter(g.s.Stdout), githubactions.WithGetenv(g.s.get), githubactions.WithHTTPClient(client))
 	text, err := action.GetIDToken(ctx, audience)
 	if err != nil || text == "" || strings.ContainsAny(text, "\r\n\x00 ") {
-		return secret.String{}, &IDTokenError{}
+		return secret.String{}, &IDTokenError{Status: seen.status, Err: seen.err}
 	}
 	token := secret.New(text)
 	return token, g.Mask(token)

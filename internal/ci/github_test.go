@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -365,7 +366,7 @@ func TestIDToken(t *testing.T) {
 			env := texts{"ACTIONS_ID_TOKEN_REQUEST_URL": server.URL + "/token?api-version=2.0", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": request}
 			delete(env, row.unset)
 			var s stage
-			got, err := s.system(t, "github", env).(ci.Issuer).IDToken(t.Context(), server.Client(), "jenkins & more")
+			got, err := s.system(t, "github", env).(ci.Issuer).IDToken(t.Context(), http.DefaultTransport, "jenkins & more")
 			if row.want {
 				if err != nil || got.Reveal() != token || s.out.String() != "::add-mask::"+token+"\n" {
 					t.Errorf("got error %v, printed %q", err, s.out.String())
@@ -388,11 +389,57 @@ func TestIDToken(t *testing.T) {
 	}
 }
 
+// The request carries the runner's token: a redirect would give it to somebody else.
+func TestIDTokenEndpointThatRedirects(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		followed := 0
+		other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			followed++
+			_, _ = io.WriteString(w, `{"value":"abc"}`)
+		}))
+		t.Cleanup(other.Close)
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, other.URL, status)
+		}))
+		t.Cleanup(server.Close)
+		var s stage
+		env := texts{"ACTIONS_ID_TOKEN_REQUEST_URL": server.URL, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "x"}
+		_, err := s.system(t, "github", env).(ci.Issuer).IDToken(t.Context(), http.DefaultTransport, "a")
+		if none, ok := errors.AsType[*ci.IDTokenError](err); !ok || none.Status != status || followed > 0 {
+			t.Errorf("%d: got %v and %d requests elsewhere, want an error that names the status, and none", status, err, followed)
+		}
+	}
+}
+
+func TestIDTokenErrorNamesTheCause(t *testing.T) {
+	t.Parallel()
+	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(secure.Close)
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	refusing := httptest.NewServer(http.NotFoundHandler())
+	missing := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(missing.Close)
+	refusing.Close()
+	for url, want := range map[string]string{
+		secure.URL:   "oidc-audience: GitHub gave no ID token: the certificate of the endpoint is signed by an unknown authority",
+		refusing.URL: "oidc-audience: GitHub gave no ID token: no connection to the endpoint",
+		missing.URL:  "oidc-audience: GitHub gave no ID token: the endpoint answered 404",
+	} {
+		var s stage
+		env := texts{"ACTIONS_ID_TOKEN_REQUEST_URL": url, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "x"}
+		_, err := s.system(t, "github", env).(ci.Issuer).IDToken(t.Context(), http.DefaultTransport, "a")
+		if err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
 func TestIDTokenThatCannotBeMasked(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, `{"value":"abc"}`) }))
 	t.Cleanup(server.Close)
 	env := texts{"ACTIONS_ID_TOKEN_REQUEST_URL": server.URL, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "x"}
-	_, err := detect(t, "github", env, broken{}, broken{}, false).(ci.Issuer).IDToken(t.Context(), server.Client(), "a")
+	_, err := detect(t, "github", env, broken{}, broken{}, false).(ci.Issuer).IDToken(t.Context(), http.DefaultTransport, "a")
 	wantChannel(t, err, "mask", "", "abc")
 }

@@ -3,6 +3,8 @@ package command
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"net/http"
 	"net/url"
 	"strings"
@@ -120,16 +122,31 @@ func (j *job) idToken(issuer ci.Issuer, s *settings.Settings) func(context.Conte
 		if !held.Empty() && j.Now().Sub(since) < idTokenAge {
 			return held.Reveal(), nil
 		}
-		proxy := j.proxy()
-		transport := &http.Transport{Proxy: func(r *http.Request) (*url.URL, error) { return proxy(r.URL) }}
+		transport := j.issuerTransport(s)
 		defer transport.CloseIdleConnections()
-		token, err := issuer.IDToken(ctx, &http.Client{Transport: transport}, s.Credential.Audience)
+		token, err := issuer.IDToken(ctx, transport, s.Credential.Audience)
 		if err != nil {
 			return "", err
 		}
 		held, since = token, j.Now()
 		return held.Reveal(), nil
 	}
+}
+
+// issuerTransport is the way to the endpoint for ID tokens: on GitHub Enterprise
+// Server it may have a certificate of the same private authority as the controller.
+func (j *job) issuerTransport(s *settings.Settings) *http.Transport {
+	proxy := j.proxy()
+	transport := &http.Transport{Proxy: func(r *http.Request) (*url.URL, error) { return proxy(r.URL) }, DialContext: j.Dial}
+	if len(s.CA) > 0 {
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			pool = x509.NewCertPool()
+		}
+		pool.AppendCertsFromPEM(s.CA)
+		transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}
+	}
+	return transport
 }
 
 // tokenClient is a client that shows the token of a lease. Where the settings

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"crypto/x509"
 	"errors"
 	"strings"
 
@@ -44,6 +45,9 @@ func (j *job) hints(err error) []string {
 	if none, ok := errors.AsType[*ci.IDTokenError](err); ok {
 		if none.Unoffered {
 			return []string{"the job needs permissions: id-token: write; jobs for pull requests of forks cannot have it"}
+		}
+		if errors.As(none, new(x509.UnknownAuthorityError)) {
+			return []string{"give the certificate of your private authority as ca-certificate"}
 		}
 		return []string{"may this machine reach the address in ACTIONS_ID_TOKEN_REQUEST_URL, and is oidc-audience the one that the gateway wants?"}
 	}
