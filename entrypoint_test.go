@@ -427,9 +427,15 @@ func (t *transcript) write() {
 func fault(ts *testscript.TestScript, _ bool, args []string) { ts.Check(on(ts).server.Inject(args...)) }
 
 // token gives a user a token, in the variables TOKEN and TOKEN_UUID: token USER
-// NAME.
+// NAME [SIZE]. The name is repeated up to a size in bytes.
 func token(ts *testscript.TestScript, _ bool, args []string) {
-	made := on(ts).server.AddToken(args[0], args[1])
+	name := args[1]
+	if len(args) > 2 {
+		size, err := strconv.Atoi(args[2])
+		ts.Check(err)
+		name = strings.Repeat(name, size/len(name)+1)[:size]
+	}
+	made := on(ts).server.AddToken(args[0], name)
 	ts.Setenv("TOKEN", made.Value)
 	ts.Setenv("TOKEN_UUID", made.UUID)
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"golang.org/x/net/html"
 	"unicode/utf8"
 )
 
@@ -213,6 +215,63 @@ func FuzzRoot(f *testing.F) {
 		}
 		if utf8.ValidString(raw) && !utf8.ValidString(text) {
 			t.Errorf("%q: got %q, want UTF-8", raw, text)
+		}
+	})
+}
+
+// FuzzTagEnd: the end of a tag is where the tokenizer sees it.
+func FuzzTagEnd(f *testing.F) {
+	for _, tag := range []string{`i>`, `input name="tokenName" value="a>b">x`, `a =">x`, `a b = 'c>"' / d>`, `a b=c"d>e`, `a/b="c>d">`, `b a= >x`, `a ==">x">`, `a b=">`} {
+		f.Add(tag)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if text == "" || text[0] < 'a' || text[0] > 'z' {
+			return
+		}
+		z := html.NewTokenizer(strings.NewReader("<" + text))
+		kind := z.Next()
+		end := &tagEnd{}
+		n := 0
+		for n < len(text) && !end.done {
+			end.feed(text[n])
+			n++
+		}
+		if whole := kind != html.ErrorToken; whole != end.done || whole && n+1 != len(z.Raw()) {
+			t.Errorf("%q: got the end at %d (%t), the tokenizer has it at %d (%v)", text, n+1, end.done, len(z.Raw()), kind)
+		}
+	})
+}
+
+// FuzzOversizedName: whatever a name of any size holds, the rows around it are read.
+func FuzzOversizedName(f *testing.F) {
+	f.Add(`"><input name="tokenUuid">`, 200_000, true)
+	f.Add("a<b>&'", 131_000, false)
+	f.Fuzz(func(t *testing.T, name string, size int, card bool) {
+		if name == "" || size < 0 || size > 1<<20 {
+			return
+		}
+		const id, big = "3f2504e0-4f89-41d3-9a0c-0305e82c3301", "3f2504e0-4f89-41d3-9a0c-0305e82c3302"
+		row := func(id, name string) string {
+			if card {
+				return `<div id="` + id + `" class="token-card"><span class="token-name">` + name + `</span><span class="token-creation">x</span></div>`
+			}
+			return `<input name="tokenUuid" value="` + id + `"><input name="tokenName" value="` + name + `">`
+		}
+		long := html.EscapeString(strings.Repeat(name, size/len(name)+1))
+		page := `<html><div class="token-list">` + row(id, "before") + row(big, long) + row(id, "after") + `</div></html>`
+		var got []ListedToken
+		if err := readTokenPage(strings.NewReader(page), 32<<20, func(token ListedToken) bool { got = append(got, token); return true }); err != nil {
+			t.Fatalf("got %v, want no error", err)
+		}
+		for i, want := range []string{"before", "after"} {
+			if at := i * (len(got) - 1); len(got) < 2 || got[at].UUID != id || got[at].Name != want {
+				t.Fatalf("got %d rows, want one named %q", len(got), want)
+			}
+		}
+		for _, token := range got[1 : len(got)-1] {
+			if token.UUID != big {
+				t.Errorf("got a row of %q, want none but that of the long name", token.UUID)
+			}
 		}
 	})
 }

@@ -13,25 +13,33 @@ import (
 )
 
 // ListedToken is a token as the user's token page shows it. Its name is foreign
-// data of any content, of up to a megabyte.
+// data of any content, of up to 128 KiB.
 type ListedToken struct {
 	UUID    string
 	Name    string
 	Expired bool // the page calls it expired (2.548 and later)
+	// Oversized says that the token has a longer name, which was skipped: Name is
+	// empty, and UUID may be.
+	Oversized bool
 }
 
 // attributeLimit is the largest piece of the page held in memory, in bytes:
 // without it one attribute could be as large as the page.
-const attributeLimit = 512 << 10
+const attributeLimit = 128 << 10
+
+// skipFactor is how much of the page may lie in pieces that are skipped, as a
+// multiple of the limit for the rest of it.
+const skipFactor = 4
 
 // errStop ends the reading of a page that the caller has seen enough of.
 var errStop = errors.New("stop")
 
 // Tokens hands the tokens of the client's user to yield, in the order of the
 // page, until it returns false. At most limit bytes of the page are read; a
-// longer page, and one with a piece larger than 512 KiB, is an error of [KindCut],
-// after all tokens before that were handed over. A page of another layout is
-// [KindPage].
+// longer page is an error of [KindCut], after all tokens before that were handed
+// over. A page of another layout is [KindPage]. Any token can have a name of
+// hundreds of kilobytes, so a piece of the page larger than 128 KiB is skipped and
+// does not count: see [ListedToken].
 //
 // No other interface of Jenkins lists tokens. The page is /me/security/ since
 // 2.468 (LTS 2.479.1) and /me/configure before; the wrong one is 404.
@@ -59,18 +67,33 @@ func readTokenPage(page io.Reader, limit int64, yield func(ListedToken) bool) er
 	z := html.NewTokenizer(counted)
 	z.SetMaxBuf(attributeLimit)
 	p := reader{yield: yield}
+	skipLeft := limit * skipFactor
+	last := html.ErrorToken
 	for {
-		switch kind := z.Next(); kind {
+		kind := z.Next()
+		switch kind {
 		case html.ErrorToken:
 			err := z.Err()
+			if errors.Is(err, html.ErrBufferExceeded) {
+				var skipped int64
+				z, skipped, err = skip(z, counted, last, p.rawTag, skipLeft)
+				counted.left += skipped
+				skipLeft -= skipped
+				if err == nil {
+					if p.skip() != nil {
+						return nil
+					}
+					continue
+				}
+			}
 			switch {
 			case errors.Is(err, errCut):
 				return kindError(KindCut)
-			case !errors.Is(err, io.EOF) && !errors.Is(err, html.ErrBufferExceeded):
+			case !errors.Is(err, io.EOF):
 				return err
 			case !p.known:
 				return kindError(KindPage)
-			case !p.ended || errors.Is(err, html.ErrBufferExceeded):
+			case !p.ended:
 				return kindError(KindCut)
 			}
 			if err := p.flush(); err != nil && !errors.Is(err, errStop) {
@@ -85,12 +108,14 @@ func readTokenPage(page io.Reader, limit int64, yield func(ListedToken) bool) er
 				// The icons of the page hold <title/>, which is raw text without an
 				// end to a tokenizer that does not know of SVG.
 				z.NextIsNotRawText()
+				p.rawTag = ""
 			}
 		case html.TextToken:
 			p.text(z)
 		case html.EndTagToken:
 			p.end(z)
 		}
+		last = kind
 	}
 }
 
@@ -109,15 +134,22 @@ type reader struct {
 	holder string // its tag
 	name   []byte // what it has held so far
 
-	drawing int // how many svg elements are open
+	drawing int    // how many svg elements are open
+	rawTag  string // the tag last read, where its content is no markup
 }
 
 // start reads a tag; opens says that an end tag follows. Of two attributes of one
 // name the tokenizer keeps the first.
 func (p *reader) start(z *html.Tokenizer, opens bool) error {
 	tag, more := z.TagName()
-	if opens && string(tag) == "svg" {
-		p.drawing++
+	p.rawTag = ""
+	switch string(tag) {
+	case "svg":
+		if opens {
+			p.drawing++
+		}
+	case "iframe", "noembed", "noframes", "noscript", "plaintext", "script", "style", "title", "textarea", "xmp":
+		p.rawTag = string(tag)
 	}
 	if opens && p.naming > 0 && string(tag) == p.holder {
 		p.naming++
@@ -185,6 +217,7 @@ func (p *reader) text(z *html.Tokenizer) {
 
 func (p *reader) end(z *html.Tokenizer) {
 	name, _ := z.TagName()
+	p.rawTag = ""
 	if p.naming > 0 && string(name) == p.holder {
 		p.naming--
 	}
@@ -194,6 +227,17 @@ func (p *reader) end(z *html.Tokenizer) {
 	case "html":
 		p.ended = true
 	}
+}
+
+// skip hands over the row of which a piece was too large. A piece outside of any row
+// is of no token.
+func (p *reader) skip() error {
+	row := ListedToken{UUID: p.row.UUID, Oversized: true}
+	p.row, p.name, p.naming = ListedToken{}, p.name[:0], 0
+	if IsUUID(row.UUID) && !p.yield(row) {
+		return errStop
+	}
+	return nil
 }
 
 // flush hands over the row collected so far, if it is a token. The name of a
@@ -217,6 +261,18 @@ var errCut = errors.New("cut")
 type counter struct {
 	r    io.Reader
 	left int64
+}
+
+// unlimited reads on below the limit of c, counting all the same: left can become
+// negative, and whoever reads has to stop at a limit of their own.
+func (c *counter) unlimited() io.Reader { return unlimited{c} }
+
+type unlimited struct{ c *counter }
+
+func (u unlimited) Read(p []byte) (int, error) {
+	n, err := u.c.r.Read(p)
+	u.c.left -= int64(n)
+	return n, err
 }
 
 func (c *counter) Read(p []byte) (int, error) {

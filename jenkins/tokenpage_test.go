@@ -188,6 +188,7 @@ const (
 func TestPages(t *testing.T) {
 	t.Parallel()
 	x := jenkins.ListedToken{UUID: uuid, Name: "x"}
+	oversized := jenkins.ListedToken{UUID: uuid, Oversized: true}
 	row, card := fmt.Sprintf(rowA, uuid, "x"), fmt.Sprintf(cardB, uuid, "x")
 	for _, test := range []struct {
 		name, page string
@@ -217,9 +218,9 @@ func TestPages(t *testing.T) {
 		{"no end after a card", top + card, jenkins.KindCut, []jenkins.ListedToken{x}},
 		{"end within a name", top + row + `<div id="` + uuid + `" class="token-card"><span class="token-name">y`, jenkins.KindCut, []jenkins.ListedToken{x}},
 		{"end within a tag", top + row + `<input name="tokenUuid" value="` + uuid + `"><input name="tokenName" value="y`, jenkins.KindCut, []jenkins.ListedToken{x}},
-		{"one huge attribute", top + row + `<input name="tokenName" value="` + strings.Repeat("a", 1<<20) + `">` + end, jenkins.KindCut, []jenkins.ListedToken{x}},
-		{"one huge text", top + row + strings.Repeat("a", 1<<20) + end, jenkins.KindCut, []jenkins.ListedToken{x}},
-		{"many attributes", top + row + "<p" + strings.Repeat(" a=b", 1<<18) + ">" + end, jenkins.KindCut, []jenkins.ListedToken{x}},
+		{"one huge attribute", top + row + `<input name="tokenName" value="` + strings.Repeat("a", 1<<20) + `">` + end, -1, []jenkins.ListedToken{x}},
+		{"one huge text", top + row + strings.Repeat("a", 1<<20) + end, -1, []jenkins.ListedToken{x}},
+		{"many attributes", top + row + "<p" + strings.Repeat(" a=b", 1<<18) + ">" + end, -1, []jenkins.ListedToken{x}},
 		{"name over tags", top + strings.Replace(card, ">x<", "><b>jenkins</b>-<wbr>to<!-- -->ken <span>:</span> x<", 1) + end, -1, []jenkins.ListedToken{{UUID: uuid, Name: "jenkins-token : x"}}},
 		{"name over an icon", top + strings.Replace(card, ">x<", "><svg><title/><path/></svg>x<svg/><", 1) + end, -1, []jenkins.ListedToken{x}},
 		{"name without an end", top + strings.ReplaceAll(card, "</span>", "") + "more" + card + end, -1, []jenkins.ListedToken{x, x}},
@@ -233,8 +234,14 @@ func TestPages(t *testing.T) {
 		{"icon without an end", top + "<svg><title/>" + row + card + end, -1, []jenkins.ListedToken{x, x}},
 		{"row within a row", top + `<input name="tokenUuid" value="` + uuid + `">` + card + `<input name="tokenName" value="y">` + end, -1, []jenkins.ListedToken{x}},
 		{"UTF-16", string([]byte{0xfe, 0xff}) + "\x00" + strings.Join(strings.Split(top+row+end, ""), "\x00"), jenkins.KindPage, nil},
-		{"name of 250,000 quotes", top + row + fmt.Sprintf(rowA, uuid, strings.Repeat("&quot;", 250_000)) + card + end, jenkins.KindCut, []jenkins.ListedToken{x}},
-		{"text after the end of the page", top + row + end + strings.Repeat("a", 1<<20), jenkins.KindCut, []jenkins.ListedToken{x}},
+		{"name of 250,000 quotes", top + row + fmt.Sprintf(rowA, uuid, strings.Repeat("&quot;", 250_000)) + card + end, -1, []jenkins.ListedToken{x, oversized, x}},
+		{"card with such a name", top + card + fmt.Sprintf(cardB, uuid, strings.Repeat("&lt;/span&gt;", 250_000)) + card + end, -1, []jenkins.ListedToken{x, oversized, x}},
+		{"name that looks like a row", top + fmt.Sprintf(rowA, uuid, strings.Repeat("y", 200_000)+`><input name='tokenUuid' value='00000000-0000-0000-0000-000000000000'><input name='tokenName' value='z'>`) + row + end, -1, []jenkins.ListedToken{oversized, x}},
+		{"many such names", top + strings.Repeat(fmt.Sprintf(rowA, uuid, strings.Repeat("y", 600_000)), 80) + row + end, -1, append(slices.Repeat([]jenkins.ListedToken{oversized}, 80), x)},
+		{"row with another huge attribute", top + `<input name="tokenUuid" value="` + uuid + `" title="` + strings.Repeat("y", 200_000) + `"><input name="tokenName" value="y">` + row + end, -1, []jenkins.ListedToken{x}},
+		{"huge script with markup", top + "<script>" + strings.Repeat(row, 2000) + "</SCRIPT>" + row + end, -1, []jenkins.ListedToken{x}},
+		{"huge comment with markup", top + "<!--" + strings.Repeat(row, 2000) + "-->" + row + end, -1, []jenkins.ListedToken{x}},
+		{"text after the end of the page", top + row + end + strings.Repeat("a", 1<<20), -1, []jenkins.ListedToken{x}},
 		{"deep", top + row + strings.Repeat("<div>", 100_000) + end, -1, []jenkins.ListedToken{x}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -308,12 +315,12 @@ func TestPagesWithoutAnEnd(t *testing.T) {
 		limit       int64
 		want        jenkins.Kind
 	}{
-		{"text", top, 1 << 40, jenkins.KindCut},
-		{"attribute", top + `<input name="tokenName" value="`, 1 << 40, jenkins.KindCut},
-		{"comment", top + "<!--", 1 << 40, jenkins.KindCut},
-		{"script", top + "<script>", 1 << 40, jenkins.KindCut},
+		{"text", top, 1 << 20, jenkins.KindCut},
+		{"attribute", top + `<input name="tokenName" value="`, 1 << 20, jenkins.KindCut},
+		{"comment", top + "<!--", 1 << 20, jenkins.KindCut},
+		{"script", top + "<script>", 1 << 20, jenkins.KindCut},
 		{"longer than the limit", top, 100 << 10, jenkins.KindCut},
-		{"text without a list", "<html>", 1 << 40, jenkins.KindPage},
+		{"text without a list", "<html>", 1 << 20, jenkins.KindPage},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

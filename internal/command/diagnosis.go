@@ -41,6 +41,8 @@ type tokenCount struct {
 	Listed int `json:"listed"`
 	Living int `json:"living"`
 	Over   int `json:"over"`
+	// Oversized have names that are too long to read: none of ours.
+	Oversized int `json:"oversized"`
 }
 
 // diagnosis is what doctor has found so far.

@@ -282,6 +282,9 @@ func (d *diagnosis) list(ctx context.Context) error {
 	var all tokenCount
 	err := d.client.Tokens(ctx, doctorBytes, func(token jenkins.ListedToken) bool {
 		all.Listed++
+		if token.Oversized {
+			all.Oversized++
+		}
 		if name, ours := lease.ParseName(token.Name); ours && (token.Expired || name.End.Before(d.j.Now())) {
 			all.Over++
 		} else if ours {
@@ -293,6 +296,9 @@ func (d *diagnosis) list(ctx context.Context) error {
 		d.tokens, d.unseen = &all, nil
 	}
 	found := fmt.Sprintf("%d on the account; of this program %d living, %d over", all.Listed, all.Living, all.Over)
+	if all.Oversized > 0 {
+		found += fmt.Sprintf("; %d with names that are too long to read", all.Oversized)
+	}
 	failed, _ := errors.AsType[*jenkins.Error](err)
 	switch {
 	case is(failed, jenkins.KindPermission):

@@ -229,7 +229,7 @@ func kindOf(of reflect.Type) string {
 // recordKeys are the keys of a record, as it is written.
 func recordKeys(t *testing.T) []key {
 	var all []key
-	d := json.NewDecoder(strings.NewReader(string(lease.Record{Names: []string{"a"}}.Encode())))
+	d := json.NewDecoder(strings.NewReader(string(lease.Record{Names: []string{"a"}, PendingUntil: time.Unix(0, 0)}.Encode())))
 	depth := 0
 	for isKey := true; ; {
 		token, err := d.Token()
@@ -254,7 +254,7 @@ func recordKeys(t *testing.T) []key {
 	if len(all) == 0 || all[len(all)-1].path != "settings" {
 		t.Fatalf("got the keys %v, want settings as the last", all)
 	}
-	kinds := map[string]string{"v": "number", "names": "array of strings", "settings": "object"}
+	kinds := map[string]string{"v": "number", "pendingUntil": "string, may be missing", "names": "array of strings", "settings": "object"}
 	for i, k := range all {
 		if kind := kinds[k.path]; kind != "" {
 			all[i].kind = kind

@@ -76,8 +76,10 @@ func (j *job) choice(name string) string {
 
 // sweepReport is the JSON of a sweep.
 type sweepReport struct {
-	Listed int     `json:"listed"` // tokens on the account, ours or not
-	Found  []swept `json:"found"`
+	Listed    int     `json:"listed"`    // tokens on the account, ours or not
+	Oversized int     `json:"oversized"` // of these, with names too long to read
+	Undated   int     `json:"undated"`   // ours, past their end by this machine's clock alone
+	Found     []swept `json:"found"`
 }
 
 // swept is the JSON of one token that a sweep found.
@@ -95,8 +97,14 @@ func (j *job) tell(result lease.Sweeping, dryRun bool) error {
 	if result.More > 0 {
 		defer j.system.Say(ci.Notice, fmt.Sprintf("%d more are ours and over: sweep again", result.More))
 	}
+	if result.Oversized > 0 {
+		defer j.system.Say(ci.Notice, fmt.Sprintf("skipped %d of the account's tokens, whose names are too long to read", result.Oversized))
+	}
+	if result.Undated > 0 {
+		defer j.system.Say(ci.Warning, fmt.Sprintf("did not revoke %d of the tokens that are past their end by this machine's clock: the controller sends no Date to compare with", result.Undated))
+	}
 	if j.flags.set["json"] {
-		out := sweepReport{result.Listed, []swept{}}
+		out := sweepReport{result.Listed, result.Oversized, result.Undated, []swept{}}
 		for _, one := range result.Found {
 			out.Found = append(out.Found, swept{one.UUID, one.Name.String(), one.Name.End.Format(time.RFC3339), one.Revoked})
 		}

@@ -25,15 +25,29 @@ const (
 // takes it: whoever uses it may have been given a clock that is a little off.
 const overdue = 5 * time.Minute
 
-// past reports whether end is past by this machine's clock and by the
-// controller's.
-func past(life Life, client *jenkins.Client, end time.Time) bool {
-	now := life.Now()
+// certainty is what the clocks say of a token's end.
+type certainty int
+
+const (
+	living  certainty = iota // not past on every clock that can be seen
+	undated                  // past on this machine's clock, and there is no other
+	expired                  // past on this machine's clock and on the controller's
+)
+
+// judge says what the clocks know of end. This machine's alone can be wrong, and a
+// living token of another job is not worth the risk.
+func judge(life Life, client *jenkins.Client, end time.Time) certainty {
+	now := life.Now().Add(-overdue)
 	offset, known := client.ClockOffset()
-	if !known {
-		offset = 0
+	switch {
+	case !now.After(end):
+		return living
+	case !known:
+		return undated
+	case now.Add(offset).After(end):
+		return expired
 	}
-	return now.Add(-overdue).After(end) && now.Add(offset).Add(-overdue).After(end)
+	return living
 }
 
 // Crowded is the number of tokens from which an account makes Jenkins slow, and
@@ -43,12 +57,18 @@ const Crowded = 500
 // list hands all tokens of the page to each, and tells the user when there are
 // very many.
 func (l Life) list(ctx context.Context, client *jenkins.Client, limit int64, each func(jenkins.ListedToken)) error {
-	n := 0
+	n, oversized := 0, 0
 	err := client.Tokens(ctx, limit, func(token jenkins.ListedToken) bool {
 		n++
+		if token.Oversized {
+			oversized++
+		}
 		each(token)
 		return true
 	})
+	if oversized > 0 {
+		l.Notice(fmt.Sprintf("skipped %d of the account's tokens, whose names are too long to read", oversized))
+	}
 	if n > Crowded {
 		l.Notice(fmt.Sprintf("more than %d tokens lie on the account, which makes the controller slow: jenkins-token sweep revokes those of ours that are over", Crowded))
 	}
@@ -79,7 +99,7 @@ func (t *tidying) consider(client *jenkins.Client, token jenkins.ListedToken) {
 		return
 	}
 	mine, ok := ParseName(t.record.TokenName)
-	if ok && name.Where == mine.Where && past(t.life, client, name.End) {
+	if ok && name.Where == mine.Where && (token.Expired || judge(t.life, client, name.End) == expired) {
 		t.uuids = append(t.uuids, token.UUID)
 	}
 }
@@ -111,6 +131,11 @@ type Sweeping struct {
 	Listed int // tokens on the page, ours or not
 	Found  []Swept
 	More   int // what another sweep has to take
+	// Oversized are tokens with names that are too long to read: none of ours.
+	Oversized int
+	// Undated are tokens of ours that are past their end on this machine's clock,
+	// where the controller has not told its own. They are not revoked.
+	Undated int
 }
 
 // Sweep revokes all tokens of our grammar that the filter takes and whose end is
@@ -130,9 +155,16 @@ func Sweep(ctx context.Context, life Life, client *jenkins.Client, filter Filter
 		return client.Tokens(work, sweepBytes, func(token jenkins.ListedToken) bool {
 			s.Listed++
 			name, ours := ParseName(token.Name)
+			judged := expired // whoever names a run knows that it is over
+			if ours && filter.Run == "" && !token.Expired {
+				judged = judge(life, client, name.End)
+			}
 			switch {
-			case !ours, !filter.takes(name), seen[token.UUID]:
-			case filter.Run == "" && !token.Expired && !past(life, client, name.End):
+			case token.Oversized:
+				s.Oversized++
+			case !ours, !filter.takes(name), seen[token.UUID], judged == living:
+			case judged == undated:
+				s.Undated++
 			case len(s.Found) == sweepTokens:
 				s.More++
 			default:

@@ -153,6 +153,49 @@ func TestSweepGoesOnAfterWhatPasses(t *testing.T) {
 	w.wantLogins(1)
 }
 
+// One clock alone can be wrong: where the controller sends no Date, only what its page
+// calls expired, and the run that is named, is revoked. Neither does the post step.
+func TestSweepWithoutTheControllersClock(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		filter lease.Filter
+		server bool // the page calls it expired
+		taken  bool
+	}{
+		"one clock":      {},
+		"the page too":   {server: true, taken: true},
+		"a run is named": {filter: lease.Filter{Run: "7"}, taken: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newStill(t, 0, jenkinstest.WithVersion("2.548"))
+			over := old("ci/acme", "7.1", "deploy", "aaaaaaaa", time.Hour)
+			if row.server {
+				w.AddExpiringToken(owner, over, -1)
+			} else {
+				w.AddToken(owner, over)
+			}
+			w.inject("any:no-date*9")
+			got, err := lease.Sweep(t.Context(), w.life(), w.account(), row.filter, false)
+			if err != nil || (len(got.Found) == 1) != row.taken || (got.Undated == 1) == row.taken {
+				t.Errorf("got %+v, %v, want it taken: %t", got, err, row.taken)
+			}
+			if taken := len(w.names()) == 0; taken != row.taken {
+				t.Errorf("got it revoked: %t, want %t", taken, row.taken)
+			}
+		})
+	}
+	w := newStill(t, 0)
+	r := w.acquire(func(o *lease.Order) { o.Settings.Sweep = true })
+	over := old("ci/acme", "6.1", "deploy", "aaaaaaaa", time.Hour)
+	w.AddToken(owner, over)
+	w.inject("any:no-date*9")
+	if ending, left := w.releaser(false).Release(t.Context(), r); ending != lease.Revoked || left != nil {
+		t.Errorf("post step: got %v, %+v", ending, left)
+	}
+	w.wantNames(over)
+}
+
 // page stands in front of the controller with a token page of its own.
 func (w *world) page(html string) {
 	w.stand(func(rw http.ResponseWriter, r *http.Request, _ bool) {

@@ -120,6 +120,9 @@ func (j *Jenkins) send(w http.ResponseWriter, c *call, r *reply, f *Fault, sent 
 		h[k] = v
 	}
 	h.Set("Date", j.now().UTC().Format(http.TimeFormat))
+	if what == "no-date" {
+		h["Date"] = nil // or net/http would set its own
+	}
 	if h.Get("Server") == "" {
 		h.Set("Server", "Jetty(10.0.18)")
 	}

@@ -63,6 +63,7 @@ var changes = []string{"create", "revoke", "rename"}
 //	                with newlines and workflow commands, page shows such names
 //	                in additional rows, whoami answers such a name
 //	other-user=<n>  whoami answers that name
+//	no-date         act, and answer without a Date, as some gateways pass it on
 //	refuse          401 of Jenkins although the credentials are good
 func ParseFault(spec string) (Fault, error) {
 	fail := func(format string, args ...any) (Fault, error) {
@@ -118,7 +119,7 @@ func ParseFault(spec string) (Fault, error) {
 		only = changes
 	case "hostile":
 		only = []string{"create", "page", "whoami"}
-	case "drop-before", "drop-after", "hold", "login-page", "gateway-401", "gateway-403", "truncated", "huge", "garbage", "refuse":
+	case "drop-before", "drop-after", "hold", "login-page", "gateway-401", "gateway-403", "truncated", "huge", "garbage", "refuse", "no-date":
 	default:
 		return fail("unknown disturbance %q", f.what)
 	}
