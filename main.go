@@ -19,6 +19,7 @@ import (
 
 	"github.com/jenkins-token/jenkins-token/internal/ci"
 	"github.com/jenkins-token/jenkins-token/internal/command"
+	"github.com/jenkins-token/jenkins-token/internal/file"
 	"github.com/jenkins-token/jenkins-token/internal/secret"
 )
 
@@ -69,7 +70,7 @@ func newProgram() *command.Program {
 		Terminal:   terminal(os.Stdout),
 		Nowhere:    nowhere(os.Stdout),
 		Merged:     same(os.Stdout, os.Stderr),
-		ReadFile:   os.ReadFile,
+		ReadFile:   readFile,
 		Exists:     exists,
 		Executable: os.Executable,
 		LookPath:   exec.LookPath,
@@ -107,6 +108,13 @@ func same(a, b *os.File) bool {
 	}
 	other, err := b.Stat()
 	return err == nil && os.SameFile(one, other)
+}
+
+// readFile reads a file that the environment or a setting names: certificates, a
+// secret, the event of a workflow.
+func readFile(path string) ([]byte, error) {
+	const most = 8 << 20
+	return file.Read(path, most)
 }
 
 func exists(path string) bool {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/sethvargo/go-githubactions"
 
+	"github.com/jenkins-token/jenkins-token/internal/file"
 	"github.com/jenkins-token/jenkins-token/internal/secret"
 )
 
@@ -106,15 +107,21 @@ func (g *GitHub) Open() error {
 		if path == "" {
 			continue // runners before 2.297.0; see command
 		}
-		f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
-		if err == nil {
-			err = f.Close()
-		}
-		if err != nil {
+		if err := appendable(path); err != nil {
 			return &ChannelError{Channel: channel.name, Variable: channel.variable, Err: err}
 		}
 	}
 	return nil
+}
+
+// appendable reports why a file cannot be appended to, nil when it can. The library
+// would make one that is not there, and wait for the reader of a named pipe.
+func appendable(path string) error {
+	f, err := file.Append(path)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // Mask hides the texts in the log from now on.
@@ -158,7 +165,7 @@ func (g *GitHub) command(channel, variable, command, name, value string, write f
 		err = guard(func() {
 			g.action.IssueCommand(&githubactions.Command{Name: command, Message: value, Properties: githubactions.CommandProperties{"name": name}})
 		})
-	} else if _, err = os.Stat(path); err == nil {
+	} else if err = appendable(path); err == nil {
 		err = guard(write)
 	}
 	if err != nil {
@@ -174,7 +181,7 @@ func (g *GitHub) Summary(markdown string) error {
 	if path == "" {
 		return nil
 	}
-	_, err := os.Stat(path)
+	err := appendable(path)
 	if err == nil {
 		err = guard(func() { g.action.AddStepSummary(markdown) })
 	}

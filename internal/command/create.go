@@ -98,7 +98,11 @@ func (j *job) handOn(r lease.Record, p *place) error {
 	step, has := j.system.(outputs)
 	switch {
 	case p.stdout:
-		if err := j.print("record", string(r.Encode())); err != nil {
+		line, err := r.Encode()
+		if err == nil {
+			err = j.print("record", string(line))
+		}
+		if err != nil {
 			return &ci.ChannelError{Channel: "record on standard output", Err: err}
 		}
 	case has:

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/jenkins-token/jenkins-token/internal/ci"
+	"github.com/jenkins-token/jenkins-token/internal/file"
 	"github.com/jenkins-token/jenkins-token/internal/lease"
 	"github.com/jenkins-token/jenkins-token/internal/settings"
 	"github.com/jenkins-token/jenkins-token/jenkins"
@@ -50,6 +51,9 @@ func (j *job) hints(err error) []string {
 			return []string{"give the certificate of your private authority as ca-certificate"}
 		}
 		return []string{"may this machine reach the address in ACTIONS_ID_TOKEN_REQUEST_URL, and is oidc-audience the one that the gateway wants?"}
+	}
+	if errors.Is(err, file.ErrForeign) {
+		return []string{"whoever can write to it chooses the token that is revoked: look at it, then give it to yourself alone (chown, chmod 600)"}
 	}
 	if errors.Is(err, lease.ErrRecord) {
 		return []string{"give the record as create wrote it, whole and unchanged"}

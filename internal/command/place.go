@@ -129,7 +129,11 @@ func (j *job) privateFile(files ci.Files) (string, error) {
 func (p *place) Keep(r lease.Record) error {
 	p.kept = true
 	if p.job.action {
-		if err := p.job.write("state", func() error { return p.job.runner.Keep(r.Encode()) }); err != nil {
+		line, err := r.Encode()
+		if err == nil {
+			err = p.job.write("state", func() error { return p.job.runner.Keep(line) })
+		}
+		if err != nil {
 			return err
 		}
 	}

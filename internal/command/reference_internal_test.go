@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"io"
@@ -229,7 +230,14 @@ func kindOf(of reflect.Type) string {
 // recordKeys are the keys of a record, as it is written.
 func recordKeys(t *testing.T) []key {
 	var all []key
-	d := json.NewDecoder(strings.NewReader(string(lease.Record{Names: []string{"a"}, PendingUntil: time.Unix(0, 0)}.Encode())))
+	line, err := lease.Record{
+		Names: []string{"jenkins-token:ci/acme:1.1:deploy:aaaaaaaa:until-20261124T150000Z"}, PendingUntil: time.Unix(0, 0),
+		Settings: settings.Post{OnRevokeFailure: settings.Warn, Timeout: "30s"},
+	}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := json.NewDecoder(bytes.NewReader(line))
 	depth := 0
 	for isKey := true; ; {
 		token, err := d.Token()

@@ -5,6 +5,9 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
+
+	"github.com/jenkins-token/jenkins-token/internal/lease"
 )
 
 // Interrupted is the cause of a context that a signal ended.
@@ -44,12 +47,13 @@ func (s *Signals) listen(signals ...os.Signal) {
 }
 
 // watch ends the context it returns at the first signal that asks the program to
-// end, and calls leave at the second. It lasts until stop, which ends the context
+// end, and calls leave at the second, or a second after the grace of the first. It lasts until stop, which ends the context
 // too; signals that come later stay in the channel.
 func (s *Signals) watch(ctx context.Context, leave func(code int)) context.Context {
+	over, finish := context.WithCancel(context.Background())
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop, stopped := make(chan struct{}), make(chan struct{})
-	s.stop = func() { close(stop); <-stopped; cancel(nil) }
+	s.stop = func() { close(stop); <-stopped; cancel(nil); finish() }
 	go func() {
 		defer close(stopped)
 		for first := true; ; {
@@ -62,6 +66,10 @@ func (s *Signals) watch(ctx context.Context, leave func(code int)) context.Conte
 				case ends && first:
 					first = false
 					cancel(Interrupted{code})
+					// Nothing that hangs, such as a write to a pipe, keeps the program alive:
+					// the runner kills it soon after, and then nothing is said.
+					last := time.AfterFunc(lease.Grace+time.Second, func() { leave(code) })
+					context.AfterFunc(over, func() { last.Stop() })
 				case ends:
 					leave(code)
 				}

@@ -80,7 +80,7 @@ func TestAcquire(t *testing.T) {
 			if kept, ok := k.kept(); !ok || !reflect.DeepEqual(kept, r) {
 				t.Errorf("kept %+v", kept)
 			}
-			if back, err := lease.Decode(r.Encode()); err != nil || !reflect.DeepEqual(back, r) {
+			if back, err := lease.Decode(encoded(t, r)); err != nil || !reflect.DeepEqual(back, r) {
 				t.Errorf("the record cannot be read back: %v", err)
 			}
 			w.wantSilence(r)

@@ -5,49 +5,30 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/jenkins-token/jenkins-token/internal/file"
 )
 
-// ReadFile reads a file of at most [RecordLimit] bytes that is no link, pipe or
-// device, so that nobody can make us read what is not a record.
+// ReadFile reads a file of at most [RecordLimit] bytes that nobody but this user can
+// have written: whoever could would choose the token that is revoked.
 func ReadFile(path string) ([]byte, error) {
-	f, err := openRegular(path, os.O_RDONLY)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	content, err := io.ReadAll(io.LimitReader(f, RecordLimit+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(content) > RecordLimit {
-		return nil, ErrRecord
-	}
-	return content, nil
+	content, err := file.ReadOwn(path, RecordLimit)
+	return content, recordError(err)
 }
 
-// openRegular opens a regular file that is there, and no link to it.
-func openRegular(path string, flag int) (*os.File, error) {
-	before, err := os.Lstat(path)
-	if err != nil {
-		return nil, err
+// recordError is ErrRecord for what cannot be a file of this package.
+func recordError(err error) error {
+	if errors.Is(err, file.ErrIrregular) || errors.Is(err, file.ErrLarge) {
+		return ErrRecord
 	}
-	if !before.Mode().IsRegular() {
-		return nil, ErrRecord
-	}
-	f, err := os.OpenFile(path, flag, 0)
-	if err != nil {
-		return nil, err
-	}
-	if now, err := f.Stat(); err != nil || !os.SameFile(before, now) {
-		_ = f.Close()
-		return nil, ErrRecord
-	}
-	return f, nil
+	return err
 }
+
+// SideLimit bounds a side file in bytes: a job can create many tokens.
+const SideLimit = 8 << 20
 
 // File is a record in a file of its own, readable by its owner alone.
 type File struct{ path string }
@@ -69,11 +50,15 @@ func (f *File) Path() string { return f.path }
 
 // Keep replaces the file's content: whole, or not at all.
 func (f *File) Keep(r Record) error {
+	line, err := r.Encode()
+	if err != nil {
+		return err
+	}
 	next, err := os.CreateTemp(filepath.Dir(f.path), ".jenkins-token-*")
 	if err != nil {
 		return err
 	}
-	_, err = next.Write(append(r.Encode(), '\n'))
+	_, err = next.Write(append(line, '\n'))
 	if err == nil {
 		err = next.Sync()
 	}
@@ -106,7 +91,11 @@ func OpenSide(path string) *Side { return &Side{path: path} }
 // Keep writes a record in place of the one that this process kept before.
 // Readers know a record by its first name.
 func (s *Side) Keep(r Record) error {
-	if err := s.append(r.EncodeWithoutToken()); err != nil {
+	line, err := r.EncodeWithoutToken()
+	if err == nil {
+		err = s.append(line)
+	}
+	if err != nil {
 		return err
 	}
 	before := s.kept
@@ -144,7 +133,7 @@ func (s *Side) MarkDone(r Record) error {
 func (s *Side) append(line []byte) error {
 	f, err := os.OpenFile(s.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, os.ErrExist) {
-		f, err = openRegular(s.path, os.O_WRONLY|os.O_APPEND)
+		f, err = file.AppendOwn(s.path)
 	}
 	if err != nil {
 		return err
@@ -159,12 +148,12 @@ func (s *Side) append(line []byte) error {
 // Records returns the records that are not dealt with. A file that is not there
 // holds none; lines that cannot be read are an error beside those that can.
 func (s *Side) Records() ([]Record, error) {
-	content, err := ReadFile(s.path)
+	content, err := file.ReadOwn(s.path, SideLimit)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, recordError(err)
 	}
 	var records []Record
 	bad := 0

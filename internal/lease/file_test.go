@@ -27,7 +27,7 @@ func write(t *testing.T, path, text string) {
 func traps(t *testing.T) map[string]func(path string) {
 	return map[string]func(string){
 		"a link": func(path string) {
-			write(t, path+".target", string(full().Encode()))
+			write(t, path+".target", string(encoded(t, full())))
 			if err := os.Symlink(path+".target", path); err != nil {
 				t.Fatal(err)
 			}
@@ -91,7 +91,7 @@ func TestRecordFile(t *testing.T) {
 			t.Errorf("mode %v, %v", info.Mode(), err)
 		}
 		text, err := lease.ReadFile(path)
-		if err != nil || string(text) != string(r.Encode())+"\n" {
+		if err != nil || string(text) != string(encoded(t, r))+"\n" {
 			t.Errorf("content %q, %v", text, err)
 		}
 	}
@@ -266,7 +266,7 @@ func TestSideFileKeepsNoMemoryOfTheCallersNames(t *testing.T) {
 func TestSideFileWithBrokenLines(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "side.jsonl")
-	good := string(intent(firstName).Encode())
+	good := string(encoded(t, intent(firstName)))
 	write(t, path, "\n  \nnonsense\n"+good+"\n{\"done\":\"somebody else's\"}\n"+forge(t, map[string]any{"v": 2})+"\n{\"done\":\"\"}\n"+good[:50])
 	records, err := lease.OpenSide(path).Records()
 	if !errors.Is(err, lease.ErrRecord) || !strings.Contains(err.Error(), "4 lines") || strings.Contains(err.Error(), "nonsense") {
@@ -275,7 +275,7 @@ func TestSideFileWithBrokenLines(t *testing.T) {
 	if len(records) != 1 || records[0].Names[0] != firstName {
 		t.Errorf("got %+v, want the good record", records)
 	}
-	write(t, path, strings.Repeat(good+"\n", lease.RecordLimit/len(good)+1))
+	write(t, path, strings.Repeat(good+"\n", lease.SideLimit/len(good)+1))
 	if _, err := lease.OpenSide(path).Records(); !errors.Is(err, lease.ErrRecord) {
 		t.Errorf("a file larger than the limit: %v", err)
 	}
@@ -293,7 +293,7 @@ func TestSideFileThatIsNoFile(t *testing.T) {
 		if _, err := side.Records(); !errors.Is(err, lease.ErrRecord) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if text, _ := os.ReadFile(path + ".target"); len(text) > 0 && string(text) != string(full().Encode()) {
+		if text, _ := os.ReadFile(path + ".target"); len(text) > 0 && string(text) != string(encoded(t, full())) {
 			t.Errorf("%s: the end of the link was written to", name)
 		}
 		if _, err := os.Stat(path + ".nowhere"); !errors.Is(err, fs.ErrNotExist) {

@@ -13,8 +13,9 @@ import (
 	"github.com/jenkins-token/jenkins-token/jenkins"
 )
 
-// RecordLimit bounds a record, and a file of records, in bytes.
-const RecordLimit = 256 << 10
+// RecordLimit bounds a record in bytes: the state of GitHub's runner hands it to the
+// post step in one variable, for which Linux has 128 KiB (MAX_ARG_STRLEN).
+const RecordLimit = 120 << 10
 
 // namesLimit bounds the names of one record: create tries fewer.
 const namesLimit = 64
@@ -81,13 +82,13 @@ func (r Record) Until() (time.Time, bool) {
 }
 
 // Encode returns the record as one line of JSON without a line end. It holds the
-// token.
-func (r Record) Encode() []byte { return r.encode(r.Token.Reveal()) }
+// token. What [Decode] would not take is [ErrRecord]: nobody could revoke the token.
+func (r Record) Encode() ([]byte, error) { return r.encode(r.Token.Reveal()) }
 
 // EncodeWithoutToken is [Record.Encode] without the token.
-func (r Record) EncodeWithoutToken() []byte { return r.encode("") }
+func (r Record) EncodeWithoutToken() ([]byte, error) { return r.encode("") }
 
-func (r Record) encode(token string) []byte {
+func (r Record) encode(token string) ([]byte, error) {
 	pending := ""
 	if !r.PendingUntil.IsZero() {
 		pending = r.PendingUntil.UTC().Format(time.RFC3339)
@@ -97,7 +98,11 @@ func (r Record) encode(token string) []byte {
 	e.SetEscapeHTML(false)
 	// Nothing in a wire can fail to encode.
 	_ = e.Encode(wire{1, r.URL, r.Username, r.ForUser, r.Names, r.TokenName, r.TokenUUID, token, r.ExpiresAt, pending, r.Settings})
-	return bytes.TrimRight(out.Bytes(), "\n")
+	line := bytes.TrimRight(out.Bytes(), "\n")
+	if len(line) > RecordLimit || !r.valid() {
+		return nil, ErrRecord
+	}
+	return line, nil
 }
 
 // ErrRecord is a record that is not of the form that [Record.Encode] writes.
@@ -120,6 +125,7 @@ func Decode(text []byte) (Record, error) {
 		if r.PendingUntil, err = time.Parse(time.RFC3339, w.Pending); err != nil {
 			return Record{}, ErrRecord
 		}
+		r.PendingUntil = r.PendingUntil.UTC().Truncate(time.Second)
 	}
 	root, err := jenkins.ParseRoot(w.URL, w.Settings.AllowHTTP)
 	if err != nil || root.String() != w.URL || !r.valid() {
@@ -145,7 +151,7 @@ func (r Record) valid() bool {
 			return false
 		}
 	}
-	return plain(r.Username, 1024) && plain(r.ForUser, 1024) && plain(r.Token.Reveal(), 256) && !strings.Contains(r.Username, ":") &&
+	return len(r.URL) <= settings.URLLimit && plain(r.Username, settings.NameLimit) && plain(r.ForUser, settings.NameLimit) && plain(r.Token.Reveal(), 256) && !strings.Contains(r.Username, ":") &&
 		(r.TokenUUID == "" || jenkins.IsUUID(r.TokenUUID)) && (r.TokenUUID == "") == (r.TokenName == "") &&
 		(r.TokenName == "" || slices.Contains(r.Names, r.TokenName)) &&
 		(r.Token.Empty() || r.TokenUUID != "" || r.Legacy()) && (!r.Legacy() || r.TokenUUID == "" && r.ForUser == "")

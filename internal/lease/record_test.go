@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"os/exec"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -41,20 +44,20 @@ func TestRecordAsWritten(t *testing.T) {
 		`"tokenName":"` + nextName + `","tokenUuid":"` + uuid + `","token":"%s","expiresAt":"2026-11-25T00:00:00Z",` +
 		`"settings":{"revoke":true,"onRevokeFailure":"warn","sweep":true,"timeout":"30s"}}`
 	r := full()
-	if got, want := string(r.Encode()), fmt.Sprintf(frame, tokenText); got != want {
+	if got, want := string(encoded(t, r)), fmt.Sprintf(frame, tokenText); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if got, want := string(r.EncodeWithoutToken()), fmt.Sprintf(frame, ""); got != want {
+	if got, want := string(withoutToken(t, r)), fmt.Sprintf(frame, ""); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	if strings.Contains(fmt.Sprintf("%v %+v %#v", r, r, r), tokenText) {
 		t.Error("printing a record shows the token")
 	}
 	r.Settings.CA = "-----BEGIN CERTIFICATE-----\n<&>\u2028\n"
-	if strings.ContainsAny(string(r.Encode()), "\r\n") {
+	if strings.ContainsAny(string(encoded(t, r)), "\r\n") {
 		t.Error("a record is not one line")
 	}
-	for _, text := range [][]byte{r.Encode(), r.EncodeWithoutToken(), append(r.Encode(), '\n')} {
+	for _, text := range [][]byte{encoded(t, r), withoutToken(t, r), append(encoded(t, r), '\n')} {
 		back, err := lease.Decode(text)
 		if err != nil {
 			t.Fatal(err)
@@ -100,7 +103,7 @@ func TestWhatARecordSays(t *testing.T) {
 func forge(t testing.TB, changes map[string]any) string {
 	t.Helper()
 	var fields map[string]any
-	if err := json.Unmarshal(full().Encode(), &fields); err != nil {
+	if err := json.Unmarshal(encoded(t, full()), &fields); err != nil {
 		t.Fatal(err)
 	}
 	for key, value := range changes {
@@ -131,14 +134,14 @@ func forged(t testing.TB) map[string]string {
 	all := map[string]string{
 		"nothing":                "",
 		"no JSON":                "{",
-		"a list":                 "[" + string(full().Encode()) + "]",
+		"a list":                 "[" + string(encoded(t, full())) + "]",
 		"null":                   "null",
-		"two records":            string(full().Encode()) + string(full().Encode()),
-		"a bracket behind":       string(full().Encode()) + "}",
-		"a square bracket":       string(full().Encode()) + "]",
-		"words behind":           string(full().Encode()) + " x",
-		"larger than the limit":  string(full().Encode()) + strings.Repeat(" ", lease.RecordLimit),
-		"a NUL behind":           string(full().Encode()) + "\x00",
+		"two records":            string(encoded(t, full())) + string(encoded(t, full())),
+		"a bracket behind":       string(encoded(t, full())) + "}",
+		"a square bracket":       string(encoded(t, full())) + "]",
+		"words behind":           string(encoded(t, full())) + " x",
+		"larger than the limit":  string(encoded(t, full())) + strings.Repeat(" ", lease.RecordLimit),
+		"a NUL behind":           string(encoded(t, full())) + "\x00",
 		"a mark of completion":   `{"done":"` + firstName + `"}`,
 		"a version of tomorrow":  forge(t, map[string]any{"v": 2}),
 		"no version":             forge(t, map[string]any{"v": nil}),
@@ -198,12 +201,86 @@ func TestForgedRecords(t *testing.T) {
 	}
 }
 
+// largest is a record with every field at its bound.
+func largest() lease.Record {
+	name := func(i int) string {
+		return lease.Name{Where: strings.Repeat("w", 200), Run: strings.Repeat("1", 40), Label: "deploy", Nonce: fmt.Sprintf("%08d", i), End: noon}.String()
+	}
+	r := full()
+	r.URL = "https://" + strings.Repeat("a", 2048-len("https://"))
+	r.Username, r.ForUser = strings.Repeat(`"`, 1024), strings.Repeat(`\`, 1024)
+	r.Names = nil
+	for i := range 64 {
+		r.Names = append(r.Names, name(i))
+	}
+	r.TokenName = r.Names[63]
+	r.Token = secret.New(strings.Repeat(`"`, 256))
+	r.PendingUntil = noon
+	r.Settings.Proxy = "socks5h://" + strings.Repeat("p", 270)
+	line := strings.Repeat("A", 64) + "\n"
+	r.Settings.CA = strings.Repeat(line, 64<<10/len(line))
+	return r
+}
+
+// What create writes, revoke can read: each field at its bound, and all at once.
+func TestLargestRecord(t *testing.T) {
+	t.Parallel()
+	all := largest()
+	for name, change := range map[string]func(*lease.Record){
+		"url":      func(r *lease.Record) { r.URL = all.URL },
+		"username": func(r *lease.Record) { r.Username = all.Username },
+		"for-user": func(r *lease.Record) { r.ForUser = all.ForUser },
+		"names":    func(r *lease.Record) { r.Names, r.TokenName = all.Names, all.TokenName },
+		"token":    func(r *lease.Record) { r.Token = all.Token },
+		"settings": func(r *lease.Record) { r.Settings = all.Settings },
+		"all":      func(r *lease.Record) { *r = all },
+	} {
+		r := full()
+		change(&r)
+		if back, err := lease.Decode(encoded(t, r)); err != nil || !reflect.DeepEqual(back, r) {
+			t.Errorf("%s: got %v, want the record back", name, err)
+		}
+	}
+	for name, change := range map[string]func(*lease.Record){
+		"url":      func(r *lease.Record) { r.URL += "a" },
+		"username": func(r *lease.Record) { r.Username += "a" },
+		"for-user": func(r *lease.Record) { r.ForUser += "a" },
+		"names":    func(r *lease.Record) { r.Names = append(r.Names, firstName) },
+		"token":    func(r *lease.Record) { r.Token = secret.New(r.Token.Reveal() + "a") },
+		"proxy":    func(r *lease.Record) { r.Settings.Proxy += "p" },
+		"ca":       func(r *lease.Record) { r.Settings.CA = strings.Repeat("\x01", 60<<10) },
+	} {
+		r := largest()
+		change(&r)
+		if line, err := r.Encode(); !errors.Is(err, lease.ErrRecord) {
+			t.Errorf("%s beyond its bound: got %d bytes and %v, want %v", name, len(line), err, lease.ErrRecord)
+		}
+	}
+}
+
+// The kernel takes the largest record as one variable of an environment.
+func TestLargestRecordAsAVariable(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows bounds the whole environment of a process at 32 Ki characters; its runners hand on no more")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self, "-test.run=^$")
+	cmd.Env = []string{"STATE_LEASE=" + string(encoded(t, largest())), "GORACE=atexit_sleep_ms=0"}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("got %v: %s", err, out)
+	}
+}
+
 // FuzzRecord: nothing makes Decode panic, and what it takes is one line of the
 // strict form when it is written again.
 func FuzzRecord(f *testing.F) {
-	f.Add(full().Encode())
-	f.Add(full().EncodeWithoutToken())
-	f.Add(lease.Record{URL: "http://127.0.0.1:8080", Username: "größe", ForUser: "bob", Names: []string{firstName}, Settings: post()}.Encode())
+	f.Add(encoded(f, full()))
+	f.Add(withoutToken(f, full()))
+	f.Add(encoded(f, lease.Record{URL: "http://127.0.0.1:8080", Username: "größe", ForUser: "bob", Names: []string{firstName}, Settings: post()}))
 	f.Add([]byte(forge(f, map[string]any{"settings.legacy": "rotate", "tokenUuid": "", "tokenName": ""})))
 	for _, text := range slices.Sorted(maps.Values(forged(f))) {
 		if len(text) < 4096 {
@@ -231,12 +308,34 @@ func FuzzRecord(f *testing.F) {
 				t.Errorf("%q holds a control character", text)
 			}
 		}
-		again := r.Encode()
+		again, err := r.Encode()
+		if err != nil && len(text) < lease.RecordLimit/8 {
+			t.Fatalf("%+v cannot be written again: %v", r, err)
+		}
 		if strings.ContainsAny(string(again), "\r\n") {
 			t.Errorf("%q is not one line", again)
 		}
-		if back, err := lease.Decode(again); len(again) <= lease.RecordLimit && (err != nil || !reflect.DeepEqual(back, r)) {
+		if back, err := lease.Decode(again); again != nil && (err != nil || !reflect.DeepEqual(back, r)) {
 			t.Errorf("%q came back as %+v, %v", again, back, err)
 		}
 	})
+}
+
+// encoded is a record as it is written.
+func encoded(t testing.TB, r lease.Record) []byte {
+	t.Helper()
+	line, err := r.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return line
+}
+
+func withoutToken(t testing.TB, r lease.Record) []byte {
+	t.Helper()
+	line, err := r.EncodeWithoutToken()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return line
 }

@@ -1,6 +1,8 @@
 package settings
 
 import (
+	"encoding/pem"
+	"errors"
 	"net/http"
 	"net/textproto"
 	"regexp"
@@ -9,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jenkins-token/jenkins-token/internal/file"
 	"github.com/jenkins-token/jenkins-token/jenkins"
 )
 
@@ -85,7 +88,11 @@ func (f *finder) pem(name, text string) []byte {
 			return nil
 		}
 		content, err := f.ReadFile(path)
-		if err != nil {
+		switch {
+		case errors.Is(err, file.ErrIrregular):
+			f.problem(name, "no PEM text, and its path is not that of a regular file")
+			return nil
+		case err != nil:
 			f.problem(name, "no PEM text, and no such file%s", f.container())
 			return nil
 		}
@@ -96,6 +103,30 @@ func (f *finder) pem(name, text string) []byte {
 		}
 	}
 	return []byte(text)
+}
+
+// caLimit bounds the certificates of ca-certificate, in bytes: they are in the lease,
+// which has to fit into one variable of the environment. The bundle of a system is
+// larger, and is trusted anyway.
+const caLimit = 64 << 10
+
+// certificates leaves nothing of a PEM text but its certificates. A text without any is
+// left as it is, for the error of whoever reads it.
+func certificates(text []byte) []byte {
+	var all []byte
+	for rest := text; ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		if block.Type == "CERTIFICATE" {
+			all = append(all, pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes})...)
+		}
+	}
+	if len(all) == 0 {
+		return text
+	}
+	return all
 }
 
 // container reminds of whose files a path is looked for in.

@@ -47,6 +47,12 @@ const (
 	LegacyRotate = "rotate"
 )
 
+// Bounds in bytes of what is written into a lease.
+const (
+	URLLimit  = 2048
+	NameLimit = 1024 // of a user
+)
+
 // Settings are the settings of one command, checked.
 type Settings struct {
 	URL               *url.URL // nil when a post step was given none
@@ -133,7 +139,10 @@ func (f *finder) check(given raw) *Settings {
 	s.Sweep = f.boolean("sweep", given.Sweep)
 	s.OnRevokeFailure = f.choice("on-revoke-failure", given.OnRevokeFailure, Warn, Fail)
 	s.Legacy = f.choice("legacy", given.Legacy, LegacyRefuse, LegacyRead, LegacyRotate)
-	s.CA = f.pem("ca-certificate", given.CACertificate)
+	s.CA = certificates(f.pem("ca-certificate", given.CACertificate))
+	if len(s.CA) > caLimit {
+		f.problem("ca-certificate", "larger than %d KiB: give only the certificates of your own authority", caLimit>>10)
+	}
 	s.ClientCertificate = f.pem("client-certificate", given.ClientCertificate)
 	s.ClientKey = secret.New(string(f.pem("client-key", given.ClientKey)))
 	s.Paths = f.paths
@@ -153,6 +162,10 @@ func (f *finder) checkURL(s *Settings, text string) {
 		default:
 			f.problem("url", "missing: set %s", f.place("url"))
 		}
+		return
+	}
+	if len(text) > URLLimit {
+		f.problem("url", "longer than %d bytes", URLLimit)
 		return
 	}
 	root, err := jenkins.ParseRoot(text, s.AllowHTTP)
@@ -206,6 +219,8 @@ func (f *finder) checkCredential(s *Settings, given raw) {
 	switch {
 	case s.Username == "" && owner && f.need != ForPost:
 		f.problem("username", "missing: set %s", f.place("username"))
+	case len(s.Username) > NameLimit, len(s.ForUser) > NameLimit:
+		f.problem("username", "longer than %d bytes", NameLimit)
 	case strings.Contains(s.Username, ":"):
 		f.problem("username", "holds a colon, which no login over HTTP can carry")
 	case strings.ContainsFunc(s.Username+s.ForUser, func(r rune) bool { return r < 0x20 || r == 0x7f }):

@@ -1,8 +1,11 @@
 package settings
 
 import (
+	"errors"
 	"slices"
 	"strings"
+
+	"github.com/jenkins-token/jenkins-token/internal/file"
 )
 
 // Spelling is how the surrounding CI spells its inputs.
@@ -140,7 +143,11 @@ func (f *finder) variable(s Setting, name string) (string, bool) {
 	}
 	content, err := f.ReadFile(strings.TrimSpace(path))
 	if err != nil {
-		f.problem(s.Name, "the file that %s_FILE names cannot be read", name)
+		why := "cannot be read"
+		if errors.Is(err, file.ErrIrregular) {
+			why = "is not a regular file"
+		}
+		f.problem(s.Name, "the file that %s_FILE names %s", name, why)
 		return "", false
 	}
 	if ok = !blank(string(content)); ok {

@@ -1,0 +1,97 @@
+// Package file opens files that another process can have put where the program
+// looks for one. A named pipe would hold the program up for ever, a link to
+// /dev/zero would never end, and a file of another user says what that user likes.
+// So only regular files are opened, without blocking, and read up to a limit.
+package file
+
+import (
+	"errors"
+	"io"
+	"os"
+)
+
+// Errors of this package. All others are those of package os.
+var (
+	ErrIrregular = errors.New("not a regular file")
+	ErrLarge     = errors.New("the file is too large")
+	// ErrForeign is an error of the functions whose names end with Own.
+	ErrForeign = errors.New("the file belongs to another user, or others can write to it")
+)
+
+// Read reads a file of at most limit bytes. It follows links: secrets that
+// Kubernetes mounts are links.
+func Read(path string, limit int64) ([]byte, error) {
+	f, err := open(path, os.O_RDONLY, false)
+	if err != nil {
+		return nil, err
+	}
+	return read(f, limit)
+}
+
+// ReadOwn is [Read] of a file that nobody but this user can have written. It follows
+// no link. Windows has no modes: there it only follows no link.
+func ReadOwn(path string, limit int64) ([]byte, error) {
+	f, err := open(path, os.O_RDONLY, true)
+	if err != nil {
+		return nil, err
+	}
+	return read(f, limit)
+}
+
+func read(f *os.File, limit int64) ([]byte, error) {
+	defer func() { _ = f.Close() }()
+	content, err := io.ReadAll(io.LimitReader(f, limit+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case int64(len(content)) > limit:
+		return nil, ErrLarge
+	}
+	return content, nil
+}
+
+// Append opens a file that is there, to write at its end.
+func Append(path string) (*os.File, error) { return open(path, os.O_WRONLY|os.O_APPEND, false) }
+
+// AppendOwn is [Append] to a file that nobody but this user can have written.
+func AppendOwn(path string) (*os.File, error) { return open(path, os.O_WRONLY|os.O_APPEND, true) }
+
+func open(path string, flag int, own bool) (*os.File, error) {
+	if own {
+		info, err := os.Lstat(path)
+		if err != nil {
+			return nil, err
+		}
+		if !info.Mode().IsRegular() {
+			return nil, ErrIrregular
+		}
+	}
+	f, err := os.OpenFile(path, flag|withoutBlocking, 0)
+	if err != nil {
+		// A pipe that nobody reads (ENXIO), a socket, a directory opened to write.
+		if info, failed := os.Stat(path); failed == nil && !info.Mode().IsRegular() {
+			return nil, ErrIrregular
+		}
+		return nil, err
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+	case !info.Mode().IsRegular():
+		err = ErrIrregular
+	case own && !ownedAt(path, info):
+		err = ErrForeign
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// ownedAt reports whether the open file is the one at path and no link to it, and
+// this user's alone.
+func ownedAt(path string, open os.FileInfo) bool {
+	named, err := os.Lstat(path)
+	return err == nil && os.SameFile(named, open) && owned(open)
+}
