@@ -16,11 +16,13 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/jenkins-token/jenkins-token/internal/ci"
 	"github.com/jenkins-token/jenkins-token/internal/command"
 
 	"github.com/jenkins-token/jenkins-token/jenkins/jenkinstest"
@@ -46,7 +48,7 @@ func TestMain(m *testing.M) {
 }
 
 // storyProgram is the program with the clock, the pauses and the randomness of a
-// story.
+// story. STORY_FULL is the beginning of what is written to a disk that is full.
 func storyProgram() *command.Program {
 	p := newProgram()
 	now, err := time.Parse(time.RFC3339, cmp.Or(os.Getenv("STORY_NOW"), storyTime))
@@ -61,6 +63,14 @@ func storyProgram() *command.Program {
 	p.Hostname = "builder"
 	p.Version = "jenkins-token v0.0.0 (commit 0000000, go1.26 linux/amd64)"
 	p.Pause = func(ctx context.Context, d time.Duration) error { now = now.Add(d); return ctx.Err() }
+	if full := os.Getenv("STORY_FULL"); full != "" {
+		p.Around = func(what string, write func() error) error {
+			if strings.HasPrefix(what, full) {
+				return &ci.ChannelError{Channel: "step output", Variable: "GITHUB_OUTPUT", Err: syscall.ENOSPC}
+			}
+			return write()
+		}
+	}
 	return p
 }
 
@@ -330,7 +340,7 @@ func firstDir(path string) string { return filepath.SplitList(path)[0] }
 func storyEnv(ts *testscript.TestScript) []string {
 	var env []string
 	for _, name := range []string{
-		"PATH", "HOME", "TMPDIR", "GORACE", "GOCOVERDIR", "TESTSCRIPT_COMMAND", "SSL_CERT_FILE", "STORY_NOW",
+		"PATH", "HOME", "TMPDIR", "GORACE", "GOCOVERDIR", "TESTSCRIPT_COMMAND", "SSL_CERT_FILE", "STORY_NOW", "STORY_FULL",
 		"GITHUB_ACTIONS", "GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT", "GITHUB_JOB", "GITHUB_ACTION",
 		"GITHUB_EVENT_NAME", "GITHUB_EVENT_PATH", "GITHUB_ACTOR", "GITHUB_OUTPUT", "GITHUB_STATE", "GITHUB_STEP_SUMMARY", "RUNNER_TEMP",
 		"ACT", "GITEA_ACTIONS", "FORGEJO_ACTIONS", "CI", "DRONE", "BUILD_TAG", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",

@@ -29,7 +29,7 @@ const attributeLimit = 128 << 10
 
 // skipFactor is how much of the page may lie in pieces that are skipped, as a
 // multiple of the limit for the rest of it.
-const skipFactor = 4
+const skipFactor = 2
 
 // errStop ends the reading of a page that the caller has seen enough of.
 var errStop = errors.New("stop")

@@ -20,6 +20,9 @@ func TestHostileSweep(t *testing.T) {
 			"HTML of a login", "page that refreshes to another origin", "JSON of another text", "version of HTTP not known":
 			a.code = 4 // it was not understood
 		}
+		if strings.HasSuffix(a.name, "gigabyte") {
+			a.taken = 100 // of a piece that is skipped up to twice the limit of the page is read
+		}
 		a.check = func(t *testing.T, s *siege, r result) {
 			if len(s.revoked) > 0 || r.output != "" || r.state != "" || r.summary != "" {
 				t.Errorf("got revocations %q, output %q, state %q, summary %q", s.revoked, r.output, r.state, r.summary)
@@ -94,8 +97,8 @@ func TestHostilePages(t *testing.T) {
 		{name: "rows in an attribute", page: pageHead + `<p title='` + good + `'>` + pageEnd},
 		{name: "a row over two", page: pageHead + `<input name="tokenUuid" value="` + uuidOf(1) + `"><input name="tokenUuid" value="` + uuidOf(2) + `"><input name="tokenName" value="` + over + `">` + pageEnd, revoked: []string{uuidOf(2)}},
 		{name: "a card that goes on", page: pageHead + `<div class="token-card" id="` + uuidOf(1) + `"><span class="token-name">` + over + `<b>no</b></span></div>` + pageEnd},
-		{name: "an attribute of 15 MB", page: pageHead + good + `<p title="` + strings.Repeat("a", 15<<20) + `">` + rowOf(uuidOf(2), over) + pageEnd, code: 1, revoked: []string{uuidOf(1)}},
-		{name: "a name of 15 MB", page: pageHead + good + rowOf(uuidOf(2), strings.Repeat(over, 150_000)) + pageEnd, code: 1, revoked: []string{uuidOf(1)}},
+		{name: "an attribute of 15 MB", page: pageHead + good + `<p title="` + strings.Repeat("a", 15<<20) + `">` + rowOf(uuidOf(2), over) + pageEnd, revoked: []string{uuidOf(1), uuidOf(2)}},
+		{name: "a name of 15 MB", page: pageHead + good + rowOf(uuidOf(2), strings.Repeat(over, 150_000)) + pageEnd, revoked: []string{uuidOf(1)}},
 		{name: "a hundred thousand attributes", page: pageHead + good + "<p" + strings.Repeat(" a=b", 100_000) + ">" + pageEnd, revoked: []string{uuidOf(1)}},
 		{name: "a million open elements", page: pageHead + strings.Repeat("<b>", 1_000_000) + good + pageEnd, revoked: []string{uuidOf(1)}},
 		{name: "no end", page: pageHead + good, code: 1, revoked: []string{uuidOf(1)}},
@@ -143,7 +146,7 @@ func TestHostileCrowds(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			a := attack{on: "page revoke", code: row.code, taken: 48, answer: func(a *answering) {
+			a := attack{on: "page revoke", code: row.code, taken: 100, answer: func(a *answering) {
 				if operation(a.r) == "page" {
 					row.page(a)
 				}

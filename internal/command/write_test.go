@@ -83,9 +83,6 @@ func (sc scene) fail(t *testing.T, n int, following bool) string {
 // when it ends with an error there must be no token, or a way to it.
 func TestBrokenChannels(t *testing.T) {
 	t.Parallel()
-	full := func(name string) func(*testing.T, *stage, *exec.Cmd) {
-		return func(_ *testing.T, s *stage, _ *exec.Cmd) { s.env[name] = "/dev/full" }
-	}
 	readOnly := func(name string) func(*testing.T, *stage, *exec.Cmd) {
 		return func(t *testing.T, s *stage, _ *exec.Cmd) {
 			// A mode does not keep root from writing, a directory does.
@@ -98,8 +95,6 @@ func TestBrokenChannels(t *testing.T) {
 		breaking func(*testing.T, *stage, *exec.Cmd)
 		requests int
 	}{
-		"the disk of the state is full":            {[]string{"create"}, false, full("GITHUB_STATE"), 0},
-		"the disk of the outputs is full":          {[]string{"create"}, false, full("GITHUB_OUTPUT"), 3},
 		"the state cannot be written":              {[]string{"create"}, false, readOnly("GITHUB_STATE"), 0},
 		"the outputs cannot be written":            {[]string{"create"}, false, readOnly("GITHUB_OUTPUT"), 0},
 		"standard output is full, on a runner":     {[]string{"create"}, false, stdoutFull, 3},

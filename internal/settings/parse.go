@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"net/http"
@@ -119,7 +120,7 @@ func certificates(text []byte) []byte {
 		if block, rest = pem.Decode(rest); block == nil {
 			break
 		}
-		if block.Type == "CERTIFICATE" {
+		if _, err := x509.ParseCertificate(block.Bytes); err == nil {
 			all = append(all, pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes})...)
 		}
 	}
