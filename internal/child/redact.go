@@ -16,17 +16,27 @@ const replacement = "***"
 // hiding, when the output ends in the middle of one.
 const telling = 8
 
+// loose is how many bytes of a secret may stand at the end of a line without being
+// hidden: a line that waits for the next because its last byte could begin a secret
+// would be a nuisance.
+const loose = 3
+
 // redactor writes what it is given with secrets replaced, wherever the borders
-// between its writes fall. It holds back only what may be the beginning of a
-// secret: a line end never is, so no line waits for the next. Of secrets that
-// overlap the first, and of those the longest, is replaced.
+// between its writes fall, and wherever the text is broken into lines: base64 wraps
+// at column 76, and what it prints of a long text has a line end inside the secret.
+// It holds back only what may be the beginning of a secret. Of secrets that overlap
+// the first, and of those the longest, is replaced.
 type redactor struct {
 	w       io.Writer
 	secrets [][]byte // longest first
 	longest int
 	held    []byte
-	next    []int // where each secret is found next in the text at hand
-	out     []byte
+
+	told int    // how many bytes at the beginning of flat were written before
+	flat []byte // these, and the text at hand without its line ends
+	cuts []int  // where in the text the line ends are
+	next []int  // where in flat each secret is found next
+	out  []byte
 }
 
 func newRedactor(w io.Writer, secrets []secret.String) *redactor {
@@ -47,7 +57,7 @@ func newRedactor(w io.Writer, secrets []secret.String) *redactor {
 // Write implements io.Writer.
 func (r *redactor) Write(p []byte) (int, error) {
 	text := append(r.held, p...)
-	rest := r.replace(text, r.beginning)
+	rest := r.replace(text)
 	r.held = append(text[:0], text[rest:]...)
 	return len(p), r.flush()
 }
@@ -63,45 +73,106 @@ func (r *redactor) flush() error {
 // Close writes what is held back: no secret, for that is over, but perhaps the
 // larger part of one.
 func (r *redactor) Close() error {
-	text := r.held
-	rest := r.replace(text, func([]byte) int { return 0 })
-	if n := r.beginning(text[:rest]); n >= telling && bytes.HasSuffix(r.out, text[rest-n:rest]) {
-		r.out = append(r.out[:len(r.out)-n], replacement...)
+	r.out = append(r.out[:0], r.held...)
+	r.squeeze(r.held)
+	if r.beginning(0, 1) >= telling {
+		r.out = append(r.out[:0], replacement...)
 	}
 	r.held = nil
 	return r.flush()
 }
 
 // replace fills out with the text that can be told, and returns where the rest
-// begins, of which keep gives the length.
-func (r *redactor) replace(text []byte, keep func([]byte) int) int {
+// begins.
+func (r *redactor) replace(text []byte) int {
+	r.squeeze(text)
 	r.out = r.out[:0]
 	for i := range r.next {
 		r.next[i] = -1
 	}
-	rest := len(text) - keep(text)
+	least := 1
+	if n := len(text); n > 0 && (text[n-1] == '\n' || text[n-1] == '\r') {
+		least = loose + 1
+	}
+	told := 0
 	for from := 0; ; {
-		at, n := r.find(text, from)
-		if n == 0 || at >= rest {
-			r.out = append(r.out, text[from:rest]...)
+		at, n := r.find(from)
+		// A longer secret may begin before one that is whole.
+		if held := r.beginning(from, least); held > 0 && len(r.flat)-held <= at {
+			at = len(r.flat) - held
+			n = 0
+		}
+		if n == 0 {
+			rest := len(text)
+			if at < len(r.flat) {
+				rest = max(told, r.begin(at, len(r.flat)-at))
+			}
+			r.out = append(r.out, text[told:rest]...)
+			// Of what stands before the rest, a few bytes may begin a secret all the same.
+			before := at
+			for before < len(r.flat) && r.origin(before) < rest {
+				before++
+			}
+			keep := min(loose, before-from)
+			r.told = copy(r.flat, r.flat[before-keep:before])
 			return rest
 		}
-		r.out = append(r.out, text[from:at]...)
+		begin := max(told, r.begin(at, n))
+		r.out = append(r.out, text[told:begin]...)
 		r.out = append(r.out, replacement...)
-		if from = at + n; from > rest {
-			rest = len(text) - keep(text[from:])
-		}
+		told, from = r.origin(at+n-1)+1, at+n
 	}
 }
 
-// find returns the first secret at from or later, and its length; 0 for none.
-// Each secret is looked for only once the last find of it is behind.
-func (r *redactor) find(text []byte, from int) (at, n int) {
-	at = len(text)
+// squeeze makes flat and cuts of what was told before and a text.
+func (r *redactor) squeeze(text []byte) {
+	r.flat, r.cuts = r.flat[:r.told], r.cuts[:0]
+	for from := 0; from < len(text); {
+		n := bytes.IndexAny(text[from:], "\r\n")
+		if n < 0 {
+			r.flat = append(r.flat, text[from:]...)
+			return
+		}
+		r.flat = append(r.flat, text[from:from+n]...)
+		r.cuts = append(r.cuts, from+n)
+		from += n + 1
+	}
+}
+
+// origin is where in the text a byte of flat stands, negative for what was told
+// before.
+func (r *redactor) origin(at int) int {
+	at -= r.told
+	if at < 0 {
+		return at
+	}
+	before, _ := slices.BinarySearchFunc(r.cuts, at+1, func(cut, at int) int {
+		i, _ := slices.BinarySearch(r.cuts, cut)
+		return cmp.Compare(cut-i, at)
+	})
+	return at + before
+}
+
+// begin is where in the text hiding a secret begins that has so many bytes from one of
+// flat on: there, or behind the line end that follows on a few of them.
+func (r *redactor) begin(at, length int) int {
+	for n := min(loose, length-1); n > 0; n-- {
+		if here := r.origin(at + n); here > r.origin(at+n-1)+1 || at+n == r.told {
+			return here
+		}
+	}
+	return max(0, r.origin(at))
+}
+
+// find returns the first secret in flat at from or later, and its length; the end of
+// flat and 0 for none. Each secret is looked for only once the last find of it is
+// behind.
+func (r *redactor) find(from int) (at, n int) {
+	at = len(r.flat)
 	for i, s := range r.secrets {
 		if r.next[i] < from {
-			r.next[i] = len(text)
-			if j := bytes.Index(text[from:], s); j >= 0 {
+			r.next[i] = len(r.flat)
+			if j := bytes.Index(r.flat[from:], s); j >= 0 {
 				r.next[i] = from + j
 			}
 		}
@@ -112,11 +183,11 @@ func (r *redactor) find(text []byte, from int) (at, n int) {
 	return at, n
 }
 
-// beginning is the length of the longest end of text with which a secret that
-// is not whole may begin.
-func (r *redactor) beginning(text []byte) int {
-	for n := min(len(text), r.longest-1); n > 0; n-- {
-		end := text[len(text)-n:]
+// beginning is the length of the longest end of flat, from an index on, with which a
+// secret that is not whole may begin; 0 where it is shorter than least.
+func (r *redactor) beginning(from, least int) int {
+	for n := min(len(r.flat)-from, r.longest-1); n >= least; n-- {
+		end := r.flat[len(r.flat)-n:]
 		for _, s := range r.secrets {
 			if len(s) > n && s[0] == end[0] && bytes.HasPrefix(s, end) {
 				return n

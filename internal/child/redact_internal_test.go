@@ -2,10 +2,13 @@ package child
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"io"
+	"iter"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,7 +40,7 @@ func redact(t testing.TB, secrets []secret.String, chunks ...string) []string {
 func TestRedact(t *testing.T) {
 	t.Parallel()
 	masks := secret.Masks("alice", secret.New(token))
-	basic := masks[len(masks)-1].Reveal()
+	basic := base64.StdEncoding.EncodeToString([]byte("alice:" + token))
 	for name, row := range map[string]struct {
 		chunks, want []string
 	}{
@@ -74,31 +77,103 @@ func TestRedactWithoutSecretsChangesNothing(t *testing.T) {
 }
 
 // Secrets that overlap, of few letters, so that random text holds many of them
-// and many beginnings.
-func overlapping() []secret.String {
-	return []secret.String{secret.New("aab"), secret.New("abab"), secret.New("ba"), secret.New("aaaab"), secret.New("bbb")}
+// and many beginnings. All are longer than what may stand at the end of a line.
+func overlapping() []string { return []string{"aabab", "ababba", "baaab", "aaaabaa", "bbbbb"} }
+
+func secrets(texts ...string) []secret.String {
+	var all []secret.String
+	for _, text := range texts {
+		all = append(all, secret.New(text))
+	}
+	return all
 }
 
 func TestWhereWritesBeginDoesNotMatter(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {
-		text := make([]byte, random.IntN(40))
-		for i := range text {
-			text[i] = "abc\n"[random.IntN(4)]
+		var text []byte
+		for range random.IntN(8) {
+			piece := overlapping()[random.IntN(5)]
+			text = append(text, piece[random.IntN(2):random.IntN(2)+len(piece)-1]...)
+			text = append(text, "abc\n\r\n"[random.IntN(6)])
+			at := random.IntN(len(text))
+			text = slices.Insert(text, at, "\nc"[random.IntN(2)])
 		}
-		want := strings.Join(redact(t, overlapping(), string(text)), "")
+		want := strings.Join(redact(t, secrets(overlapping()...), string(text)), "")
+		if flat := strings.NewReplacer("\n", "", "\r", "").Replace(want); slices.ContainsFunc(overlapping(), func(s string) bool { return strings.Contains(flat, s) }) {
+			t.Fatalf("got %q from %q, which holds a secret", want, text)
+		}
 		for range 5 {
 			var chunks []string
 			for rest := text; len(rest) > 0; {
 				n := 1 + random.IntN(len(rest))
 				chunks, rest = append(chunks, string(rest[:n])), rest[n:]
 			}
-			if got := strings.Join(redact(t, overlapping(), chunks...), ""); got != want {
+			if got := strings.Join(redact(t, secrets(overlapping()...), chunks...), ""); got != want {
 				t.Fatalf("got %q from %q, want %q", got, chunks, want)
 			}
 		}
 	}
+}
+
+// TestWrappedBase64: base64 breaks its output into lines, for every length of the
+// user name somewhere else in the token. What is left in the log gives away fewer than
+// eight of its characters.
+func TestWrappedBase64(t *testing.T) {
+	t.Parallel()
+	for length := 1; length <= 80; length++ {
+		username := strings.Repeat("u", length)
+		masks := secret.Masks(username, secret.New(token))
+		for width := 60; width <= 80; width++ {
+			for _, end := range []string{"\n", "\r\n"} {
+				for _, text := range []string{username + ":" + token, username + ":" + token + "\n", token, "password=" + token + "&x=1"} {
+					var wrapped strings.Builder
+					for encoded := base64.StdEncoding.EncodeToString([]byte(text)); encoded != ""; {
+						n := min(width, len(encoded))
+						wrapped.WriteString(encoded[:n] + end)
+						encoded = encoded[n:]
+					}
+					for _, chunk := range []int{1 << 20, 7} {
+						got := strings.Join(redact(t, masks, slices.Collect(chunked(wrapped.String(), chunk))...), "")
+						if n := told(got, text); n >= 8 {
+							t.Fatalf("user name of %d, width %d, line end %q, writes of %d: %d characters of the token are left in %q", length, width, end, chunk, n, got)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func chunked(text string, n int) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for text != "" {
+			part := text[:min(n, len(text))]
+			if text = text[len(part):]; !yield(part) {
+				return
+			}
+		}
+	}
+}
+
+// told is how many characters of the token in text a reader can decode from what is
+// left of its base64 in front of the first and behind the last replacement.
+func told(got, text string) int {
+	flat := strings.NewReplacer("\n", "", "\r", "").Replace(got)
+	begin := strings.Index(text, token)
+	end := begin + len(token)
+	first, last := strings.Index(flat, replacement), strings.LastIndex(flat, replacement)
+	if first < 0 {
+		return len(token)
+	}
+	known := first * 6 / 8 // bytes of text that the beginning decodes to
+	behind := len(flat) - last - len(replacement)
+	n := max(0, known-begin)
+	if from := len(text) - behind*6/8; from < end {
+		n += end - from
+	}
+	return n
 }
 
 func FuzzNoMaskGetsThrough(f *testing.F) {

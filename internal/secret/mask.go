@@ -1,6 +1,10 @@
 package secret
 
-import "encoding/base64"
+import (
+	"cmp"
+	"encoding/base64"
+	"slices"
+)
 
 // shortest is the length in bytes below which a text is not masked: a short
 // mask hits words that are no secret and wrecks the logs and the outputs of
@@ -8,10 +12,12 @@ import "encoding/base64"
 const shortest = 8
 
 // Masks returns the forms of an API token of username in which it can turn up
-// in a log, the token itself first: its last 32 characters, which Jenkins
-// accepts alone (ApiTokenStore.findMatchingToken since 2.129); base64 of its
-// whole three-byte groups at each of the three alignments, which is what is
-// left of it inside a longer base64 text; and the value of its Basic header.
+// in a log: the token itself; its last 32 characters, which Jenkins accepts alone
+// (ApiTokenStore.findMatchingToken since 2.129); base64 of its whole three-byte
+// groups at each of the three alignments, which is what is left of it inside a
+// longer base64 text, and of all of it to its end, padded; and the value of its Basic
+// header. The longest come first: whoever replaces one after the other leaves no end
+// of a longer one.
 //
 // The GitHub runner derives some of these on its own, but only with padding at
 // the end (actions/runner ValueEncoders.cs); act and other systems derive none.
@@ -27,7 +33,11 @@ func Masks(username string, token String) []String {
 	for start := range 3 {
 		whole := (len(text) - start) / 3 * 3
 		masks = append(masks, String{base64.StdEncoding.EncodeToString([]byte(text[start : start+whole]))})
+		if start+whole < len(text) {
+			masks = append(masks, String{base64.StdEncoding.EncodeToString([]byte(text[start:]))})
+		}
 	}
-	basic := base64.StdEncoding.EncodeToString([]byte(username + ":" + text))
-	return append(masks, String{basic})
+	masks = append(masks, String{base64.StdEncoding.EncodeToString([]byte(username + ":" + text))})
+	slices.SortStableFunc(masks, func(a, b String) int { return cmp.Compare(len(b.text), len(a.text)) })
+	return masks
 }
