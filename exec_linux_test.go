@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/jenkins-token/jenkins-token/internal/secret"
 	"github.com/jenkins-token/jenkins-token/jenkins/jenkinstest"
 )
 
@@ -286,6 +287,119 @@ func TestOnATerminal(t *testing.T) {
 	expect("is revoked")
 	if got := code(t, cmd.Wait()); got != 6 {
 		t.Errorf("got exit code %d, want 6", got)
+	}
+}
+
+// A CI agent that gives the job a terminal publishes what is written to it: the
+// command still has a terminal, of the same size, and the token is redacted.
+func TestOnATerminalOfAnAgent(t *testing.T) {
+	t.Parallel()
+	for name, env := range map[string]string{"Buildkite": "BUILDKITE=true", "docker run -t": "CI=true"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := controller(t)
+			master, slave := openTerminal(t)
+			resize := func(rows, columns uint16) {
+				if err := unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: rows, Col: columns}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			resize(40, 132)
+			const script = `
+				exec 3>&1 4>&2
+				trap 'echo "now $(stty size <&3)"' WINCH
+				trap 'echo interrupted; exit 6' INT
+				test -t 0 && test -t 1 && test -t 2 && echo "terminals of $(stty size <&3), $(stty size <&4)"
+				printf 'token %s\nerror %s\n' "$JENKINS_API_TOKEN" "$JENKINS_API_TOKEN" >&2
+				printf '%s:%s' "$JENKINS_USER_ID" "$JENKINS_API_TOKEN" | base64 -w 20
+				echo ready
+				while :; do sleep 0.01; done`
+			cmd := program(t, server, "--", "sh", "-c", script)
+			cmd.Env = append(cmd.Env, env)
+			cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			var published strings.Builder
+			lines := bufio.NewScanner(io.TeeReader(master, &published))
+			expect := func(text string) {
+				t.Helper()
+				for lines.Scan() {
+					if strings.Contains(lines.Text(), text) {
+						return
+					}
+				}
+				t.Fatalf("got %q, want a line with %q", published.String(), text)
+			}
+			expect("terminals of 40 132, 40 132")
+			expect("token ***")
+			expect("error ***")
+			expect("ready")
+			token := server.Tokens("alice")[0].Value
+			resize(50, 100)
+			expect("now 50 100")
+			if _, err := master.Write([]byte{3}); err != nil {
+				t.Fatal(err)
+			}
+			expect("interrupted")
+			expect("is revoked")
+			if got := code(t, cmd.Wait()); got != 6 {
+				t.Errorf("got exit code %d, want 6", got)
+			}
+			text := strings.NewReplacer("\r", "", "\n", "").Replace(published.String())
+			for _, mask := range secret.Masks("alice", secret.New(token)) {
+				if strings.Contains(text, mask.Reveal()) {
+					t.Errorf("got %q published, which holds the token", text)
+				}
+			}
+			if strings.Contains(published.String(), "\r\r") {
+				t.Errorf("got line ends changed twice: %q", published.String())
+			}
+		})
+	}
+}
+
+// A job that is cancelled is killed soon, even when its command ignores the request
+// to end: the token is revoked before.
+func TestATokenIsRevokedWhileItsCommandIgnoresTheEnd(t *testing.T) {
+	t.Parallel()
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		t.Run(signal.String(), func(t *testing.T) {
+			t.Parallel()
+			server := controller(t)
+			end := filepath.Join(t.TempDir(), "end")
+			cmd := program(t, server, "--", "sh", "-c", `trap '' INT TERM; echo ready; until test -e "$0"; do sleep 0.01; done; exit 5`, end)
+			cmd.Env = append(cmd.Env, "BUILDKITE=true")
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var messages bytes.Buffer
+			cmd.Stderr = &messages
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "ready\n" {
+				t.Fatalf("got %q, %v", line, err)
+			}
+			if err := cmd.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			until(t, func() bool { return len(server.Tokens("alice")) == 0 })
+			if err := os.WriteFile(end, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if got := code(t, cmd.Wait()); got != 5 {
+				t.Errorf("got exit code %d, want the command's 5", got)
+			}
+			if n := strings.Count(messages.String(), "is revoked"); n != 1 {
+				t.Errorf("got %q, want the revocation said once", &messages)
+			}
+			if n := server.RefusedLogins(); n != 0 {
+				t.Errorf("got %d refused logins, want none", n)
+			}
+		})
 	}
 }
 

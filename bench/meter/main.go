@@ -1,3 +1,5 @@
+//go:build unix
+
 // Command meter runs a program and writes its wall time and its processor time
 // in nanoseconds and its peak memory in KiB to file descriptor 3. It is a program of its own because
 // Linux counts the memory of the process that starts another as the other's

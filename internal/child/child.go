@@ -1,6 +1,9 @@
 // Package child runs one command: it passes signals on, reaps, and redacts what
 // the command prints. It knows nothing of Jenkins.
 //
+// Where a terminal is a log, the command gets a pseudo-terminal for its output, so
+// that it sees a terminal as before and what it prints is redacted all the same.
+//
 // Where a terminal is, the command stays in the program's own process group, so
 // that job control works, and gets from the program only what the terminal has
 // not sent it already. Elsewhere it has a group of its own, to which all signals
@@ -23,9 +26,12 @@ type Command struct {
 	Stdin  io.Reader // an *os.File, or the command has none
 	Stdout io.Writer // an *os.File is handed over as it is where nothing is redacted
 	Stderr io.Writer
-	// Redact are the texts that the command's output is not to hold. What goes to a
-	// terminal is not touched.
+	// Redact are the texts that the command's output is not to hold.
 	Redact []secret.String
+	// Published is set where a terminal is a log: CI agents that give a job a
+	// pseudo-terminal publish what is written to it. What goes to a person's own
+	// terminal is not touched.
+	Published bool
 	// Orphans is set in a program that is process 1: whatever loses its parent
 	// becomes its child, and has to be reaped.
 	Orphans bool
@@ -51,14 +57,22 @@ func Start(c Command) (*Process, error) {
 	var handed []*os.File
 	for i, w := range []io.Writer{c.Stdout, c.Stderr} {
 		f, isFile := w.(*os.File)
+		terminal := isFile && isTerminal(f)
 		switch {
-		case isFile && (len(c.Redact) == 0 || isTerminal(f)):
+		case isFile && (len(c.Redact) == 0 || terminal && !c.Published):
 			files = append(files, f)
 		case i == 1 && len(handed) > 0 && same(c.Stdout, c.Stderr):
 			// One pipe for both keeps the order of what is written to them.
 			files = append(files, handed[0])
 		default:
-			o, end, err := newOutput(w, c.Redact)
+			var o *output
+			var end *os.File
+			var err error
+			if terminal {
+				o, end, err = newTerminal(f, c.Redact)
+			} else {
+				o, end, err = newOutput(w, c.Redact)
+			}
 			if err != nil {
 				p.abandon(handed)
 				return nil, err
@@ -116,13 +130,20 @@ type Exit struct {
 }
 
 // Wait passes signals on until the command has ended and is reaped. A second
-// request to end is the last: it kills.
-func (p *Process) Wait(signals <-chan os.Signal) Exit {
+// request to end is the last: it kills. At the first one asked is called, unless it
+// is nil, whether the request is passed on or the terminal has sent it already.
+func (p *Process) Wait(signals <-chan os.Signal, asked func()) Exit {
 	var exit Exit
 	for {
 		select {
 		case s := <-signals:
+			if asks(s) && asked != nil {
+				asked()
+				asked = nil
+			}
 			switch {
+			case resizes(s) && p.resized():
+				p.signal(s)
 			case !p.passes(s):
 			case asks(s) && exit.Asked:
 				p.kill()
@@ -134,6 +155,17 @@ func (p *Process) Wait(signals <-chan os.Signal) Exit {
 			return exit
 		}
 	}
+}
+
+// resized gives pseudo-terminals the size of the terminals whose place they take, and
+// reports whether there are any.
+func (p *Process) resized() bool {
+	any := false
+	for _, o := range p.outputs {
+		o.resize()
+		any = any || o.terminal != nil
+	}
+	return any
 }
 
 // Finish writes the rest of the command's output. Everything that the command

@@ -47,7 +47,7 @@ func TestTheExitCodeIsThatOfAShell(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := start(t, shell(row.script))
-			if got := p.Wait(nil); got.Code != row.want || got.Asked {
+			if got := p.Wait(nil, nil); got.Code != row.want || got.Asked {
 				t.Errorf("got %+v, want code %d, and not asked to end", got, row.want)
 			}
 			p.Finish()
@@ -71,7 +71,7 @@ func TestOutputIsRedactedOnItsWay(t *testing.T) {
 	c.Stdout, c.Stderr, c.Redact = &out, &errs, []secret.String{secret.New("SECRET")}
 	c.Stdin = file(t, "from SECRET input\n")
 	p := start(t, c)
-	p.Wait(nil)
+	p.Wait(nil, nil)
 	p.Finish()
 	if got, want := out.String()+errs.String(), "a ***\nfrom *** input\na ***\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
@@ -84,7 +84,7 @@ func TestTwoStreamsToOneFileKeepTheirOrder(t *testing.T) {
 	c := shell("for i in 1 2 3 4 5 6 7 8 9; do echo out $i; echo err $i >&2; done")
 	c.Stdout, c.Stderr, c.Redact = both, both, []secret.String{secret.New("SECRET")}
 	p := start(t, c)
-	p.Wait(nil)
+	p.Wait(nil, nil)
 	p.Finish()
 	got, err := os.ReadFile(both.Name())
 	if err != nil {
@@ -140,7 +140,7 @@ func expect(t *testing.T, s *bufio.Scanner, want string) {
 // background waits for a command that gets its signals from the channel.
 func background(p *child.Process, signals <-chan os.Signal) <-chan child.Exit {
 	ended := make(chan child.Exit, 1)
-	go func() { ended <- p.Wait(signals) }()
+	go func() { ended <- p.Wait(signals, nil) }()
 	return ended
 }
 
@@ -232,7 +232,7 @@ func TestWhatHoldsThePipeDelaysNothing(t *testing.T) {
 	c := shell("sleep 3600 & echo $!")
 	c.Stdout = &out
 	p := start(t, c)
-	if got := p.Wait(nil); got.Code != 0 {
+	if got := p.Wait(nil, nil); got.Code != 0 {
 		t.Fatalf("got code %d, want 0", got.Code)
 	}
 	p.Finish()
@@ -265,7 +265,7 @@ func TestASlowReaderGetsEverything(t *testing.T) {
 	c.Stdout = g
 	p := start(t, c)
 	<-g.reached
-	p.Wait(nil)
+	p.Wait(nil, nil)
 	finished := make(chan struct{})
 	go func() { p.Finish(); close(finished) }()
 	close(g.let)
@@ -289,7 +289,7 @@ func TestAReaderThatGoesAwayEndsTheCommand(t *testing.T) {
 	c.Stdout, c.Redact = w, []secret.String{secret.New("SECRET")}
 	p := start(t, c)
 	_ = r.Close()
-	if got, want := p.Wait(nil).Code, 128+int(syscall.SIGPIPE); got != want {
+	if got, want := p.Wait(nil, nil).Code, 128+int(syscall.SIGPIPE); got != want {
 		t.Errorf("got code %d, want %d", got, want)
 	}
 	p.Finish()

@@ -11,9 +11,10 @@ import (
 
 // output copies what a command writes to where it belongs, redacted.
 type output struct {
-	pipe *os.File // its reading end
-	to   *redactor
-	done chan struct{}
+	pipe     *os.File // its reading end
+	to       *redactor
+	done     chan struct{}
+	terminal *os.File // whose place the pipe takes, nil for none
 }
 
 // newOutput returns an output and the end of its pipe that the command is given.
@@ -22,7 +23,7 @@ func newOutput(w io.Writer, secrets []secret.String) (*output, *os.File, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	return &output{reader, newRedactor(w, secrets), make(chan struct{})}, writer, nil
+	return &output{pipe: reader, to: newRedactor(w, secrets), done: make(chan struct{})}, writer, nil
 }
 
 // copy runs until nobody holds the pipe any more, or finish ends it. It closes
@@ -32,6 +33,9 @@ func (o *output) copy() {
 	defer close(o.done)
 	defer func() { _ = o.pipe.Close() }()
 	_, err := io.Copy(writerOnly{o.to}, readerOnly{o.pipe})
+	if err != nil && atEnd(err) {
+		err = nil
+	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		_ = o.pipe.SetReadDeadline(time.Time{})
 		err = drain(o.pipe, o.to)

@@ -93,7 +93,7 @@ func (c Command) Signals() []os.Signal {
 		syscall.SIGSEGV, syscall.SIGBUS, syscall.SIGFPE, syscall.SIGILL, syscall.SIGTRAP, syscall.SIGSYS,
 	}
 	if onTerminal(c.streams()) {
-		except = append(except, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGCONT, syscall.SIGWINCH)
+		except = append(except, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGCONT)
 	}
 	var signals []os.Signal
 	for s := syscall.Signal(1); s <= lastSignal; s++ {
@@ -110,7 +110,7 @@ func (p *Process) passes(s os.Signal) bool {
 	switch s {
 	case syscall.SIGPIPE:
 		return false
-	case syscall.SIGINT, syscall.SIGQUIT, sigInfo:
+	case syscall.SIGINT, syscall.SIGQUIT, syscall.SIGWINCH, sigInfo:
 		return !p.terminal
 	case syscall.SIGHUP:
 		return !p.terminal || p.leads

@@ -48,13 +48,28 @@ type buildKite struct {
 // can be seen by every process. The agent is asked through its job API and told
 // nothing of our environment but what it needs for that.
 func (b *buildKite) Mask(texts ...secret.String) error {
+	err := b.redact(texts)
+	switch {
+	case errors.Is(err, ErrNoTool):
+		b.Say(Warning, "there is no buildkite-agent here, so the log does not hide the token: keep commands from printing it, or use exec, which hides it in their output")
+		return nil
+	case err != nil:
+		return &ChannelError{Channel: "mask", Hint: "buildkite-agent redactor add needs an agent with a job API, which a container does not reach by itself; exec hides the token without it", Err: err}
+	}
+	return nil
+}
+
+// Redact is Mask where it may fail.
+func (b *buildKite) Redact(texts ...secret.String) { _ = b.redact(texts) }
+
+func (b *buildKite) redact(texts []secret.String) error {
 	hidden := map[string]string{}
 	for i, text := range texts {
 		hidden[strconv.Itoa(i)] = text.Reveal()
 	}
 	stdin, err := json.Marshal(hidden)
 	if err != nil {
-		return &ChannelError{Channel: "mask", Err: err}
+		return err
 	}
 	var env []string
 	for _, name := range []string{
@@ -64,17 +79,10 @@ func (b *buildKite) Mask(texts ...secret.String) error {
 			env = append(env, name+"="+text)
 		}
 	}
-	err = ErrNoTool
-	if b.s.Tool != nil {
-		err = b.s.Tool("buildkite-agent", []string{"redactor", "add", "--format", "json"}, env, stdin)
+	if b.s.Tool == nil {
+		return ErrNoTool
 	}
-	switch {
-	case errors.Is(err, ErrNoTool):
-		b.Say(Warning, "there is no buildkite-agent here, so the log does not hide the token: keep commands from printing it, or use exec, which hides it in their output")
-	case err != nil:
-		return &ChannelError{Channel: "mask", Hint: "buildkite-agent redactor add needs an agent with a job API, which a container does not reach by itself; exec hides the token without it", Err: err}
-	}
-	return nil
+	return b.s.Tool("buildkite-agent", []string{"redactor", "add", "--format", "json"}, env, stdin)
 }
 
 // fileName keeps of text what may stand in the name of a file.

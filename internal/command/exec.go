@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os/exec"
+	"sync"
 	"syscall"
+	"time"
 
 	"github.com/jenkins-token/jenkins-token/internal/child"
 	"github.com/jenkins-token/jenkins-token/internal/ci"
@@ -50,16 +52,80 @@ func (j *job) exec(ctx context.Context) error {
 	}
 	command.Env = environment(j.Environ(), vars)
 	if !j.flags.set["no-redact"] {
-		command.Redact = l.masks
+		command.Redact, command.Published = l.masks, j.onCI()
 	}
 	process, err := child.Start(command)
 	if err != nil {
 		j.undo(ctx, record, l)
 		return j.cannotRun(err)
 	}
-	exit := process.Wait(j.Signals.incoming)
+	revocation := j.revocation(ctx, record)
+	exit := process.Wait(j.Signals.incoming, revocation.whenAsked)
 	remove()
-	return j.reclaim(ctx, record, l, process, exit)
+	return j.reclaim(ctx, record, l, process, exit, revocation)
+}
+
+// onCI reports whether the program runs in a job, where a terminal is a log and a
+// cancelled job is killed soon, and not in a person's shell.
+func (j *job) onCI() bool {
+	text, _ := j.Lookup("CI")
+	return j.system.Name() != "plain" || text != "" && text != "false"
+}
+
+// patience is how long a command that was asked to end has its token still, by
+// system: what kills it comes a few seconds later, and then nothing revokes.
+func patience(system string) time.Duration {
+	switch system {
+	case "buildkite":
+		return 4 * time.Second // killed 9 s after TERM (agent, --signal-grace-period-seconds)
+	case "github", "azure":
+		return 3 * time.Second // INT, TERM after 7.5 s, killed 2.5 s later (ProcessInvoker.cs of runner and agent)
+	}
+	// docker stop kills 10 s after TERM, and so do the systems that run containers;
+	// Kubernetes 30 s (terminationGracePeriodSeconds); gitlab-runner 10 s (ForceKillTimeout).
+	return 3 * time.Second
+}
+
+// revocation is the end of a command's token: when the command has ended, or on a CI
+// system some seconds after it was asked to.
+type revocation struct {
+	j      *job
+	record lease.Record
+	once   sync.Once
+	early  context.Context
+	ended  context.CancelFunc
+
+	ending lease.Ending
+	left   []lease.Left
+}
+
+func (j *job) revocation(ctx context.Context, r lease.Record) *revocation {
+	early, ended := context.WithCancel(ctx)
+	return &revocation{j: j, record: r, early: early, ended: ended}
+}
+
+// whenAsked is called when the command is asked to end.
+func (r *revocation) whenAsked() {
+	if !r.j.onCI() {
+		return // Control-C on a person's terminal is the command's own matter
+	}
+	go func() {
+		if r.j.Pause(r.early, patience(r.j.system.Name())) == nil {
+			r.revoke(context.WithoutCancel(r.early))
+		}
+	}()
+}
+
+// revoke revokes the token, once, and waits until it is done.
+func (r *revocation) revoke(ctx context.Context) {
+	r.once.Do(func() {
+		releaser := r.j.releaser(r.j.account, false)
+		releaser.Life.Timeout = r.j.account.Timeout
+		r.ending, r.left = releaser.Release(ctx, r.record)
+		if len(r.left) == 0 && (r.ending != lease.Kept || r.record.Settings.Legacy == settings.LegacyRead) {
+			r.j.ended(r.record, r.ending)
+		}
+	})
 }
 
 // lend makes the token. A signal undoes it: the command never starts.
@@ -109,8 +175,9 @@ func (j *job) undo(ctx context.Context, r lease.Record, l *loan) {
 
 // reclaim ends the token of a command that has ended, and gives the command's
 // exit code: no failure of ours hides that of the command.
-func (j *job) reclaim(ctx context.Context, r lease.Record, l *loan, process *child.Process, exit child.Exit) error {
+func (j *job) reclaim(ctx context.Context, r lease.Record, l *loan, process *child.Process, exit child.Exit, revocation *revocation) error {
 	s := j.account
+	revocation.ended()
 	ctx, hurry := context.WithCancel(ctx)
 	defer hurry()
 	if exit.Asked {
@@ -121,16 +188,14 @@ func (j *job) reclaim(ctx context.Context, r lease.Record, l *loan, process *chi
 		j.Signals.leave(cmp.Or(exit.Code, code))
 	})
 	defer j.Signals.stop()
-	releaser := j.releaser(s, false)
-	releaser.Life.Timeout = s.Timeout
-	ending, left := releaser.Release(ctx, r)
+	revocation.revoke(ctx)
+	ending, left := revocation.ending, revocation.left
 	process.Finish()
 	switch {
 	case ending == lease.Kept && r.Settings.Legacy != settings.LegacyRead:
 		j.report([]lease.Left{leftAlone(r)})
 	case len(left) == 0:
 		l.Drop()
-		j.ended(r, ending)
 	}
 	j.report(left)
 	switch {

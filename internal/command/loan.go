@@ -36,9 +36,13 @@ func (l *loan) Keep(r lease.Record) error {
 	return nil
 }
 
-// Mask implements lease.Keeper.
+// Mask implements lease.Keeper. Where the log is redacted by an agent, that is told
+// besides: it also sees what other commands of the job print.
 func (l *loan) Mask(texts []secret.String) error {
 	l.masks = texts
+	if agent, ok := l.job.system.(redactingAgent); ok {
+		agent.Redact(texts...)
+	}
 	return nil
 }
 

@@ -8,7 +8,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/jenkins-token/jenkins-token/internal/lease"
@@ -38,9 +37,7 @@ func traps(t *testing.T) map[string]func(path string) {
 			}
 		},
 		"a pipe": func(path string) {
-			if err := syscall.Mkfifo(path, 0o600); err != nil {
-				t.Fatal(err)
-			}
+			mkfifo(t, path)
 		},
 		"a directory": func(path string) {
 			if err := os.Mkdir(path, 0o700); err != nil {
