@@ -94,6 +94,40 @@ func TestTheCommandCannotReadTheProgramsEnvironment(t *testing.T) {
 	}
 }
 
+// Between its start and its first instruction another process of the same user can read
+// the environment of a program that the user can read.
+func TestAnUnreadableCopyIsProtectedFromTheStart(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Skip("only root can install for another user")
+	}
+	dir, err := os.MkdirTemp("", "jenkins-token-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	path, err := exec.LookPath("jenkins-token")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Chmod(dir, 0o755), exec.CommandContext(t.Context(), path, "install", "--unreadable", dir).Run()); err != nil {
+		t.Fatal(err)
+	}
+	const script = `
+		for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+			env JENKINS_PASSWORD=stolen ./jenkins-token version >/dev/null &
+			while kill -0 $! 2>/dev/null; do cat /proc/$!/environ 2>/dev/null | grep -a stolen; done
+			wait $!
+		done; echo done`
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", script)
+	cmd.Dir, cmd.Env = dir, []string{"PATH=" + os.Getenv("PATH"), "GORACE=atexit_sleep_ms=0"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	out, err := cmd.Output()
+	if err != nil || string(out) != "done\n" {
+		t.Errorf("got %q, %v, want nothing read", out, err)
+	}
+}
+
 func TestASignalWhileTheTokenIsMadeUndoesIt(t *testing.T) {
 	t.Parallel()
 	for signal, want := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129} {

@@ -18,7 +18,13 @@ func (j *job) install() error {
 		return errors.New("install: the program does not know its own file")
 	}
 	target := filepath.Join(j.flags.args[0], "jenkins-token")
-	if err := copyFile(path, target); err != nil {
+	mode := os.FileMode(0o755)
+	if j.flags.set["unreadable"] {
+		// Linux keeps the memory and the environment of a program that its user cannot
+		// read from other processes, from its first instruction on (exec, would_dump).
+		mode = 0o711
+	}
+	if err := copyFile(path, target, mode); err != nil {
 		return fmt.Errorf("install: %w", cause(err))
 	}
 	_, err = fmt.Fprintln(j.Stdout, target)
@@ -26,7 +32,7 @@ func (j *job) install() error {
 }
 
 // copyFile writes the whole file or none.
-func copyFile(from, to string) (err error) {
+func copyFile(from, to string, mode os.FileMode) (err error) {
 	source, err := os.Open(from)
 	if err != nil {
 		return err
@@ -43,7 +49,7 @@ func copyFile(from, to string) (err error) {
 	}()
 	_, err = io.Copy(next, source)
 	if err == nil {
-		err = next.Chmod(0o755)
+		err = next.Chmod(mode)
 	}
 	if closed := next.Close(); err == nil {
 		err = closed

@@ -149,7 +149,9 @@ func verbs() []verb {
 		},
 		{
 			name: "install", arguments: "DIR", text: "copy the program to DIR/jenkins-token", positional: 1,
-			about:    "Copies the program, for images without cp: an init container installs it into a volume that another container shares. The file is whole or not there.",
+			about: "Copies the program, for images without cp: an init container installs it into a volume that another container shares. The file is whole or not there. " +
+				"With --unreadable other users can run the copy and not read it (mode 0711): on Linux no other process of theirs can then read its environment, not even in the moment before the program protects itself.",
+			options:  []option{{name: "unreadable", text: "let other users run the copy and not read it", boolean: true}},
 			codes:    []code{{"0", "the file is there; its path is printed"}, {"1", "it could not be written"}, {"2", "wrong use"}},
 			examples: []example{{"into a shared volume", "jenkins-token install /shared"}, {"into a directory of PATH", "jenkins-token install /usr/local/bin"}},
 		},
