@@ -137,6 +137,93 @@ func TestWorkflowsAreOfTheFormPromised(t *testing.T) {
 	}
 }
 
+// TestActionsOfOthersArePinnedEverywhere: what people copy from a document or an example
+// is pinned as our own workflows are.
+func TestActionsOfOthersArePinnedEverywhere(t *testing.T) {
+	t.Parallel()
+	uses := regexp.MustCompile(`(?m)^\s*-? ?uses: ([^\s]+)(.*)$`)
+	pinned := regexp.MustCompile(`^[\w.-]+/[\w./-]+@[0-9a-f]{40}$`)
+	seen := 0
+	for _, path := range strings.Fields(sh(t, repository, "git ls-files '*.md' '*.yml' '*.yaml'")) {
+		for _, found := range uses.FindAllStringSubmatch(string(read(t, repository, path)), -1) {
+			if ours := strings.HasPrefix(found[1], "jenkins-token/jenkins-token"); ours || strings.HasPrefix(found[1], "./") || strings.HasPrefix(found[1], "docker://") || strings.Contains(found[1], "…") {
+				continue
+			}
+			seen++
+			if !pinned.MatchString(found[1]) {
+				t.Errorf("%s: %s is not pinned by a commit", path, found[1])
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("got no action of others anywhere")
+	}
+}
+
+// TestNothingIsSignedBeforeItIsRebuilt: tests have a job of their own, and every job that
+// pushes or signs waits for it and for the second build, and takes nothing from an
+// artifact before it has compared its checksums.
+func TestNothingIsSignedBeforeItIsRebuilt(t *testing.T) {
+	t.Parallel()
+	text := string(read(t, repository, ".github/workflows/release.yml"))
+	jobs := regexp.MustCompile(`(?m)^  ([a-z-]+):\n    `).FindAllStringSubmatchIndex(text[strings.Index(text, "\njobs:\n"):], -1)
+	base := strings.Index(text, "\njobs:\n")
+	found := map[string]string{}
+	for i, at := range jobs {
+		end := len(text)
+		if i+1 < len(jobs) {
+			end = base + jobs[i+1][0]
+		}
+		found[text[base+at[2]:base+at[3]]] = text[base+at[0] : end]
+	}
+	for name, job := range found {
+		if strings.Contains(job, ".ci/run") && name != "test" {
+			t.Errorf("job %s runs the tests", name)
+		}
+		if !strings.Contains(job, ": write") {
+			continue
+		}
+		if !regexp.MustCompile(`needs: \[.*(rebuild|images).*\]`).MatchString(job) {
+			t.Errorf("job %s can write and does not wait for the second build", name)
+		}
+		if strings.Contains(job, "download-artifact") && !strings.Contains(job, `echo "$CHECKSUMS `) {
+			t.Errorf("job %s takes files whose checksums it does not compare", name)
+		}
+		if strings.Contains(job, "imagetools create") && regexp.MustCompile(`imagetools create --tag "[^"]*" "[^"]*:\$`).MatchString(job) {
+			t.Errorf("job %s makes a tag from a tag", name)
+		}
+	}
+	if images := found["images"]; !strings.Contains(images, "needs: [build, test, rebuild, shell]") || len(found) < 6 {
+		t.Errorf("got the jobs %v, want images to wait for test and rebuild", slices.Sorted(maps.Keys(found)))
+	}
+}
+
+// TestEveryProofIsPinned: without branch and workflow a proof of any other workflow of the
+// repository would do.
+func TestEveryProofIsPinned(t *testing.T) {
+	t.Parallel()
+	text := string(read(t, repository, "docs/verify.md"))
+	n := 0
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(line, "gh attestation verify "):
+			n++
+			if !strings.Contains(line, " $source") {
+				t.Errorf("%s: neither branch nor workflow is pinned", line)
+			}
+		case strings.HasPrefix(line, "cosign verify"):
+			n++
+			if !strings.Contains(line, `--certificate-identity "$workflow"`) || !strings.Contains(line, `--certificate-oidc-issuer "$issuer"`) {
+				t.Errorf("%s: the workflow is not pinned", line)
+			}
+		}
+	}
+	if n < 4 || !strings.Contains(text, "--source-ref refs/heads/main --signer-workflow ") || !strings.Contains(text, "release.yml@refs/heads/main") {
+		t.Errorf("got %d commands that verify, want each to pin refs/heads/main and release.yml", n)
+	}
+}
+
 // TestOneGoReleaseMakesAnImage: a toolchain that only one go.mod switches to would
 // give the program and the layer of its image different compilers.
 func TestOneGoReleaseMakesAnImage(t *testing.T) {
