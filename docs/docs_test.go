@@ -8,6 +8,7 @@ package docs
 
 import (
 	"flag"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -289,4 +290,40 @@ func steps(node *yaml.Node) []step {
 		found = append(found, steps(child)...)
 	}
 	return found
+}
+
+// TestPromisesAreProved: each promise of security.md names tests, and they exist.
+func TestPromisesAreProved(t *testing.T) {
+	t.Parallel()
+	exist := map[string]bool{}
+	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		for _, found := range declared.FindAllStringSubmatch(read(t, path), -1) {
+			exist[found[1]] = true
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(read(t, "security.md"), "<!-- promises -->")
+	table, _, _ = strings.Cut(table, "<!-- /promises -->")
+	rows := page.Rows(table)
+	if len(rows) < 10 {
+		t.Fatalf("got %d promises", len(rows))
+	}
+	for _, row := range rows {
+		tests := page.Spans(row[1])
+		if len(tests) == 0 {
+			t.Errorf("%s: no test is named", row[0])
+		}
+		for _, name := range tests {
+			if !exist[name] {
+				t.Errorf("%s: there is no test %s", row[0], name)
+			}
+		}
+	}
 }

@@ -45,7 +45,9 @@ func unseen() map[string]string {
 		"a user name with a colon cannot be sent (Basic authentication ends it there)":       check,
 		"this is Jenkins …, where an account has one API token for everything":               first,
 		"this system has no way to hide a process' environment from others of the same user": "part of a notice of exec, which asks for nothing",
-		"… from …": "doctor's address of a proxy and its variable, before what the proxy failed with",
+		"not a regular file":                                                                 "settings, and the error of a record, say it in words of their own",
+		"the file is too large":                                                              "settings, and the error of a record, say it in words of their own",
+		"… from …":                                                                           "doctor's address of a proxy and its variable, before what the proxy failed with",
 	}
 }
 

@@ -53,3 +53,26 @@ func TestProxyOfTheEnvironment(t *testing.T) {
 		})
 	}
 }
+
+// httpproxy leaves out localhost and loopback addresses alone; what ParseRoot takes for
+// loopback, and allows plain http to, is more.
+func TestLoopbackUsesNoProxy(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{"HTTP_PROXY": "http://proxy.test:3128", "HTTPS_PROXY": "http://proxy.test:3128"}
+	p := &Program{Lookup: func(name string) (string, bool) { text, ok := env[name]; return text, ok }}
+	for host, want := range map[string]bool{
+		"localhost": false, "localhost.": false, "LOCALHOST": false, "ci.localhost": false, "a.b.localhost.": false, "127.0.0.1": false, "127.9.9.9": false, "[::1]": false,
+		"ci.test": true, "localhost.test": true, "128.0.0.1": true,
+	} {
+		for _, scheme := range []string{"http", "https"} {
+			u, err := url.Parse(scheme + "://" + host + ":8080/jenkins")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := p.proxy()(u)
+			if err != nil || (got != nil) != want {
+				t.Errorf("%s: got the proxy %v, %v, want one: %t", u, got, err, want)
+			}
+		}
+	}
+}
