@@ -13,7 +13,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
-	"fmt"
 	"io"
 	"maps"
 	"math/big"
@@ -567,7 +566,7 @@ func FuzzForgedLease(f *testing.F) {
 		w.robber.wantNothing(t, password, headerSecret)
 		w.wantUntouched(t)
 		if t.Failed() {
-			t.Log(fmt.Sprintf("lease %q", lease))
+			t.Logf("lease %q", lease)
 		}
 	})
 }
