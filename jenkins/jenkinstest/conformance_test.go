@@ -6,16 +6,18 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
 )
 
 // wantCompared is the number of exchanges that the replay has to compare.
@@ -76,14 +78,10 @@ func (x *exchange) credentials() (name, secret string, ok bool) {
 
 var portPattern = regexp.MustCompile(`\(127\.0\.0\.1\) port (\d+) `)
 
-func readExchange(t *testing.T, file string) *exchange {
+func readExchange(t *testing.T, recorded txtar.File) *exchange {
 	t.Helper()
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	id, _, _ := strings.Cut(filepath.Base(file), "-")
-	head, tail, _ := strings.Cut(string(raw), "\n--- body")
+	id, _, _ := strings.Cut(recorded.Name, "-")
+	head, tail, _ := strings.Cut(string(recorded.Data), "\n--- body")
 	_, body, _ := strings.Cut(tail, "\n")
 	x := &exchange{id: id, body: body}
 	title, rest, _ := strings.Cut(head, "\n")
@@ -113,6 +111,7 @@ func readExchange(t *testing.T, file string) *exchange {
 		}
 	}
 	if resp.Len() > 0 {
+		var err error
 		x.resp, err = http.ReadResponse(bufio.NewReader(strings.NewReader(resp.String()+"\r\n")), &http.Request{Method: "HEAD"})
 		if err != nil {
 			t.Fatalf("%s: %v", id, err)
@@ -285,31 +284,45 @@ var (
 // TestReplay replays the recorded exchanges, each on a fresh emulator.
 func TestReplay(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/transcripts/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no transcripts: %v", err)
-	}
+	unused := maps.Clone(skipped)
 	compared := 0
-	for _, file := range files {
-		name := strings.TrimSuffix(filepath.Base(file), ".txt")
-		id, _, _ := strings.Cut(name, "-")
-		if skipped[name] != "" || skipped[id] != "" {
+	for _, recorded := range recordedExchanges(t) {
+		id, _, _ := strings.Cut(recorded.Name, "-")
+		if skipped[recorded.Name] != "" || skipped[id] != "" {
+			delete(unused, recorded.Name)
+			delete(unused, id)
 			continue
 		}
 		compared++
-		t.Run(name, func(t *testing.T) {
+		t.Run(recorded.Name, func(t *testing.T) {
 			t.Parallel()
-			replay(t, readExchange(t, file))
+			replay(t, readExchange(t, recorded))
 		})
 	}
 	if compared != wantCompared {
-		t.Errorf("%d exchanges are compared, want %d; %d files, %d reasons to skip", compared, wantCompared, len(files), len(skipped))
+		t.Errorf("%d exchanges are compared, want %d", compared, wantCompared)
 	}
-	for name := range skipped {
-		if m, _ := filepath.Glob("testdata/transcripts/" + name + "*"); len(m) != 1 {
-			t.Errorf("the reason to skip %s is for %d files", name, len(m))
+	for name := range unused {
+		t.Errorf("the reason to skip %s is for no exchange", name)
+	}
+}
+
+// recordedExchanges are all exchanges of the archives, one archive a letter.
+func recordedExchanges(t *testing.T) []txtar.File {
+	t.Helper()
+	archives, err := filepath.Glob("testdata/transcripts/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []txtar.File
+	for _, path := range archives {
+		archive, err := txtar.ParseFile(path)
+		if err != nil {
+			t.Fatal(err)
 		}
+		all = append(all, archive.Files...)
 	}
+	return all
 }
 
 func replay(t *testing.T, x *exchange) {
