@@ -37,6 +37,7 @@ func unseen() map[string]string {
 		"…: the path cannot be sent":     "paths are made of a root that was parsed, and of escaped parts",
 		"a further header has a name that cannot be set":                                     check,
 		"a further header has a form that cannot be sent":                                    check,
+		"not the root of a controller":                                                       check,
 		"the credential is empty":                                                            check,
 		"cannot be read":                                                                     "go-envconfig has nothing but strings to fill",
 		"revoke token: not the form of a uuid":                                               "command line and record are checked before",

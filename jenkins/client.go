@@ -47,12 +47,16 @@ type Client struct {
 // Option changes a client as [New] makes it.
 type Option func(*Client) error
 
-// WithCA trusts the PEM certificates in bundle besides the system's.
+// WithCA trusts the PEM certificates in bundle besides the system's. Given twice, both
+// bundles are trusted.
 func WithCA(bundle []byte) Option {
 	return func(c *Client) error {
-		pool, err := x509.SystemCertPool()
-		if err != nil {
-			pool = x509.NewCertPool()
+		pool := c.transport.TLSClientConfig.RootCAs
+		if pool == nil {
+			var err error
+			if pool, err = x509.SystemCertPool(); err != nil {
+				pool = x509.NewCertPool()
+			}
 		}
 		if !pool.AppendCertsFromPEM(bundle) {
 			return errors.New("the CA certificate holds no PEM certificate")
@@ -63,7 +67,7 @@ func WithCA(bundle []byte) Option {
 }
 
 // WithClientCertificate shows a certificate to servers that ask for one, both
-// parts PEM.
+// parts PEM. Given twice, the last counts.
 func WithClientCertificate(certificate, key []byte) Option {
 	return func(c *Client) error {
 		pair, err := tls.X509KeyPair(certificate, key)
@@ -76,7 +80,8 @@ func WithClientCertificate(certificate, key []byte) Option {
 	}
 }
 
-// WithHeaders sends further headers on every request, for a gateway.
+// WithHeaders sends further headers on every request, for a gateway. Given twice, all
+// are sent.
 // Names of another form, or with a meaning of their own, are refused; see
 // [IsHeader] and [IsReserved].
 func WithHeaders(headers http.Header) Option {
@@ -97,7 +102,8 @@ func WithHeaders(headers http.Header) Option {
 }
 
 // WithProxy asks proxy which proxy a request to a URL takes; nil means none.
-// Without this option no proxy is used.
+// Without this option no proxy is used. Given twice, the last counts, as with all
+// options that follow.
 func WithProxy(proxy func(*url.URL) (*url.URL, error)) Option {
 	return func(c *Client) error {
 		c.transport.Proxy = func(r *http.Request) (*url.URL, error) {
@@ -147,14 +153,24 @@ func WithRequestTimeout(d time.Duration) Option {
 	return func(c *Client) error { c.timeout = d; return nil }
 }
 
+// WithVersion says which version the controller is thought to have, until an answer
+// names it: it decides which of two pages is asked for first, and nothing else.
+func WithVersion(v Version) Option {
+	return func(c *Client) error { c.version = v; return nil }
+}
+
 // WithClock takes the time from now, to compare it with the controller's Date.
 func WithClock(now func() time.Time) Option {
 	return func(c *Client) error { c.now = now; return nil }
 }
 
 // New makes a client for the controller at root, as [ParseRoot] returns it. It
-// sends nothing.
+// sends nothing. A root that ParseRoot cannot have returned, a credential that cannot
+// be sent, and an option that cannot be met are errors.
 func New(root *url.URL, cred Credential, options ...Option) (*Client, error) {
+	if root == nil || root.Host == "" || root.Scheme != "https" && root.Scheme != "http" {
+		return nil, errors.New("not the root of a controller")
+	}
 	if err := cred.check(); err != nil {
 		return nil, err
 	}
@@ -203,7 +219,8 @@ func newHTTP(transport *http.Transport) *http.Client {
 
 // With returns a client for the same controller with another credential. It
 // shares connections with c and nothing else: no crumb, no cookie, no memory of
-// a refused login. It works on the tokens of the credential's own user.
+// a refused login. It works on the tokens of the credential's own user. A credential
+// that [New] would not take is the error of each request, and is not sent.
 func (c *Client) With(cred Credential) *Client {
 	return &Client{
 		root: c.root, self: "/me", cred: cred, transport: c.transport, http: newHTTP(c.transport),
@@ -289,6 +306,9 @@ func (c *Client) send(ctx context.Context, r request, with *crumb, read func(*ht
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	if !r.bare {
+		if err := c.cred.check(); err != nil {
+			return err
+		}
 		if err := c.cred.authorize(req); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -294,5 +295,28 @@ func TestWithHeaders(t *testing.T) {
 		if got := r.Header["X-Gate"]; !slices.Equal(got, []string{"a", "b"}) || r.Header.Get("Cf-Access-Client-Id") != "c" {
 			t.Errorf("headers of %s: got %q, want a, b", r.Path, got)
 		}
+	}
+}
+
+func TestNewWithoutARoot(t *testing.T) {
+	t.Parallel()
+	for name, root := range map[string]*url.URL{"none": nil, "empty": {}, "no host": {Scheme: "https"}, "another scheme": {Scheme: "file", Host: "h"}} {
+		if c, err := jenkins.New(root, jenkins.APIToken(user, tokenText)); err == nil {
+			t.Errorf("%s: got the client %v, want an error", name, c)
+		}
+	}
+}
+
+func TestWithACredentialThatCannotBeSent(t *testing.T) {
+	t.Parallel()
+	srv := jenkinstest.Start(t, jenkinstest.WithUser(user, password))
+	c := newClient(t, srv.URL, jenkins.Password(user, password))
+	for name, cred := range map[string]jenkins.Credential{"a colon": jenkins.APIToken("a:b", tokenText), "empty": jenkins.APIToken(user, ""), "a line break": jenkins.Bearer("a\nb")} {
+		if _, err := c.With(cred).WhoAmI(t.Context()); err == nil {
+			t.Errorf("%s: got no error", name)
+		}
+	}
+	if got := srv.Requests(); len(got) != 0 {
+		t.Errorf("got %d requests, want none", len(got))
 	}
 }

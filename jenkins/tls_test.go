@@ -319,3 +319,14 @@ func TestNoProxyOfTheEnvironment(t *testing.T) {
 	_, err := c.WhoAmI(t.Context())
 	failure(t, err, jenkins.KindResolve)
 }
+
+func TestTwoAuthorities(t *testing.T) {
+	t.Parallel()
+	one, other := jenkinstest.StartTLS(t, jenkinstest.WithUser(user, password)), jenkinstest.StartTLS(t, jenkinstest.WithUser(user, password))
+	for _, srv := range []*jenkinstest.Server{one, other} {
+		c := newClient(t, srv.URL, jenkins.Password(user, password), jenkins.WithCA(one.CA), jenkins.WithCA(other.CA))
+		if _, err := c.WhoAmI(t.Context()); err != nil {
+			t.Errorf("got %v, want both authorities trusted", err)
+		}
+	}
+}

@@ -32,8 +32,12 @@ func (f Files) Record(nonce string) string {
 	return filepath.Join(f.Private, "jenkins-token-"+f.Prefix+nonce+".json")
 }
 
-// Records is the pattern of such names.
-func (f Files) Records() string { return f.Record("*") }
+// IsRecord reports whether a file in the private directory has such a name.
+func (f Files) IsRecord(name string) bool {
+	nonce, ok := strings.CutPrefix(name, "jenkins-token-"+f.Prefix)
+	nonce, ends := strings.CutSuffix(nonce, ".json")
+	return ok && ends && nonce != "" && !strings.Contains(nonce, "-")
+}
 
 // Refused returns what would publish a file at path, if something would. Links in
 // either path are followed: what counts is where the file ends up.

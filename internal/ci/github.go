@@ -208,10 +208,33 @@ func (g *GitHub) forge() bool {
 	return g.s.get("GITEA_ACTIONS") == "true" || g.s.get("FORGEJO_ACTIONS") == "true"
 }
 
-// PostUncertain reports whether there are versions of this runner that do not run
-// the post step of a container action: Gitea's runner before 2.3.0 and Forgejo's of 2025 do not know
-// post-entrypoint.
-func (g *GitHub) PostUncertain() bool { return g.forge() }
+// PostUncertain reports whether this runner may not run the post step of a container
+// action: Gitea's before 2.3.0 and Forgejo's of 2025 do not know post-entrypoint. Their
+// daemons name their versions; Forgejo's sets Gitea's variables too, with its own
+// numbers, and no number of it is known to run post steps.
+func (g *GitHub) PostUncertain() bool {
+	if g.s.get("FORGEJO_ACTIONS") == "true" {
+		return true
+	}
+	return g.s.get("GITEA_ACTIONS") == "true" && !atLeast(g.s.get("GITEA_ACTIONS_RUNNER_VERSION"), 2, 3)
+}
+
+// atLeast reports whether a version such as v2.3.0 is not before another. What is not a
+// version is before all.
+func atLeast(text string, major, minor int) bool {
+	parts := strings.SplitN(strings.TrimPrefix(text, "v"), ".", 3)
+	if len(parts) < 2 {
+		return false
+	}
+	first, err := strconv.Atoi(parts[0])
+	second, err2 := strconv.Atoi(parts[1])
+	return err == nil && err2 == nil && (first > major || first == major && second >= minor)
+}
+
+// OutputsDropped reports whether the runner drops the outputs of this step: of a step
+// without an id, which it gives a name that begins with two underscores
+// (ExecutionContext.cs, SetOutput).
+func (g *GitHub) OutputsDropped() bool { return strings.HasPrefix(g.s.get("GITHUB_ACTION"), "__") }
 
 // EveryRunIsOne reports whether all runs have the same number here: act numbers
 // every run 1.

@@ -274,12 +274,23 @@ func TestPeculiarRunners(t *testing.T) {
 		{"GitHub", nil, false, false},
 		{"act", texts{"ACT": "true"}, false, true},
 		{"Gitea", texts{"GITEA_ACTIONS": "true"}, true, false},
+		{"Gitea, before post steps", texts{"GITEA_ACTIONS": "true", "GITEA_ACTIONS_RUNNER_VERSION": "v2.2.9"}, true, false},
+		{"Gitea, with post steps", texts{"GITEA_ACTIONS": "true", "GITEA_ACTIONS_RUNNER_VERSION": "v2.3.0"}, false, false},
+		{"Gitea, later", texts{"GITEA_ACTIONS": "true", "GITEA_ACTIONS_RUNNER_VERSION": "10.0.1"}, false, false},
+		{"Gitea, a build without a number", texts{"GITEA_ACTIONS": "true", "GITEA_ACTIONS_RUNNER_VERSION": "dev"}, true, false},
 		{"Forgejo", texts{"FORGEJO_ACTIONS": "true"}, true, false},
+		{"Forgejo, which sets Gitea's variables too", texts{"FORGEJO_ACTIONS": "true", "GITEA_ACTIONS": "true", "FORGEJO_ACTIONS_RUNNER_VERSION": "v12.1.0", "GITEA_ACTIONS_RUNNER_VERSION": "v12.1.0"}, true, false},
 	} {
 		var s stage
 		h := s.github(t, row.env)
 		if h.PostUncertain() != row.uncertain || h.EveryRunIsOne() != row.one {
 			t.Errorf("%s: post uncertain %v, every run is one %v", row.name, h.PostUncertain(), h.EveryRunIsOne())
+		}
+	}
+	for name, want := range map[string]bool{"__jenkins-token_jenkins-token": true, "__self": true, "jenkins": false, "_jenkins": false} {
+		var s stage
+		if got := s.github(t, texts{"GITHUB_ACTION": name}).OutputsDropped(); got != want {
+			t.Errorf("step %s: got its outputs dropped %t, want %t", name, got, want)
 		}
 	}
 	var s stage

@@ -158,6 +158,7 @@ func (j *job) tokenClient(r lease.Record, s *settings.Settings, foreign bool) (*
 		return nil, err
 	}
 	options := j.options([]byte(r.Settings.CA), r.Settings.Deadline())
+	options = append(options, jenkins.WithVersion(jenkins.ParseVersion(r.Version)))
 	if foreign && j.plainProxy(root) != r.Settings.Proxy {
 		options = append(options, jenkins.WithProxy(direct))
 	}

@@ -46,6 +46,9 @@ func (j *job) create(ctx context.Context) error {
 	}
 	j.system.Say(ci.Progress, subject(record)+" of "+record.Username+" is ready")
 	j.warnOfLegacy(record)
+	if j.action && j.runner.OutputsDropped() {
+		j.system.Say(ci.Notice, "this step has no id, so the runner drops its outputs: add id: jenkins to it, and use steps.jenkins.outputs.token")
+	}
 	if j.action && j.runner.PostUncertain() {
 		j.system.Say(ci.Notice, "some versions of this runner do not run post steps of container actions; add a step with if: always() that uses the revoke action of this repository")
 	}

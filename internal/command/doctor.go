@@ -224,7 +224,7 @@ func (d *diagnosis) login(ctx context.Context) {
 		d.fail("login", what(err), err)
 	case who.Anonymous:
 		d.fail("login", "the controller saw an anonymous user", &jenkins.Error{Kind: jenkins.KindAnonymous, Credential: d.client.Credential().Kind()})
-	case d.settings.Username != "" && !strings.EqualFold(who.Name, d.settings.Username):
+	case d.settings.Username != "" && !jenkins.SameUser(who.Name, d.settings.Username):
 		d.warn("login", as+", who is not username", "give username as the account's page in Jenkins shows it; does a gateway replace the login?")
 	default:
 		d.good("login", as)

@@ -231,7 +231,7 @@ func kindOf(of reflect.Type) string {
 func recordKeys(t *testing.T) []key {
 	var all []key
 	line, err := lease.Record{
-		Names: []string{"jenkins-token:ci/acme:1.1:deploy:aaaaaaaa:until-20261124T150000Z"}, PendingUntil: time.Unix(0, 0),
+		Names: []string{"jenkins-token:ci/acme:1.1:deploy:aaaaaaaa:until-20261124T150000Z"}, PendingUntil: time.Unix(0, 0), Version: "2.426.2",
 		Settings: settings.Post{OnRevokeFailure: settings.Warn, Timeout: "30s"},
 	}.Encode()
 	if err != nil {
@@ -262,7 +262,7 @@ func recordKeys(t *testing.T) []key {
 	if len(all) == 0 || all[len(all)-1].path != "settings" {
 		t.Fatalf("got the keys %v, want settings as the last", all)
 	}
-	kinds := map[string]string{"v": "number", "pendingUntil": "string, may be missing", "names": "array of strings", "settings": "object"}
+	kinds := map[string]string{"v": "number", "pendingUntil": "string, may be missing", "version": "string, may be missing", "names": "array of strings", "settings": "object"}
 	for i, k := range all {
 		if kind := kinds[k.path]; kind != "" {
 			all[i].kind = kind

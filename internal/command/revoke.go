@@ -172,7 +172,7 @@ func (j *job) accountFor(r lease.Record, s *settings.Settings, foreign bool) (*j
 	if why != "" {
 		return nil, &lease.WithheldError{Why: why}
 	}
-	return j.accountClient(s, more...)
+	return j.accountClient(s, append(more, jenkins.WithVersion(jenkins.ParseVersion(r.Version)))...)
 }
 
 // alien says what of a lease cannot be of this step of the action: empty when
@@ -180,7 +180,7 @@ func (j *job) accountFor(r lease.Record, s *settings.Settings, foreign bool) (*j
 func (j *job) alien(r lease.Record, s *settings.Settings) string {
 	run := j.system.Run()
 	for _, text := range r.Names {
-		if name, ok := lease.ParseName(text); !ok || !name.IsOf(run.Where, run.ID) {
+		if name, ok := lease.ParseName(text); !ok || !name.IsOf(run.Where, run.ID, "") {
 			return "the lease is of another run"
 		}
 	}
@@ -222,18 +222,41 @@ func (j *job) records() ([]kept, error) {
 	case j.system.Files().Private == "":
 		return nil, usage("nothing says which token to revoke", "--lease FILE|- takes the record that create wrote; --uuid UUID a token of the account")
 	}
-	paths, err := filepath.Glob(j.system.Files().Records())
-	if err != nil {
-		return nil, err
+	return j.recordsOfRun()
+}
+
+// recordsOfRun are the leases in the job's private directory: of this run, and of the
+// label where one is named, because parallel jobs can share the directory. With --all
+// they are all that this user can have written.
+func (j *job) recordsOfRun() ([]kept, error) {
+	files := j.system.Files()
+	entries, err := os.ReadDir(files.Private)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("look for leases: %w", cause(err))
 	}
+	run := j.system.Run()
+	label, _ := j.Lookup("JENKINS_TOKEN_LABEL")
+	label = cmp.Or(j.flags.text["label"], strings.TrimSpace(label))
 	var records []kept
-	for _, path := range paths {
-		k, err := recordOfFile(path)
+	others := 0
+	for _, entry := range entries {
+		if !files.IsRecord(entry.Name()) {
+			continue
+		}
+		k, err := recordOfFile(filepath.Join(files.Private, entry.Name()))
 		if err != nil {
-			j.system.Say(ci.Warning, "a file of the name of a record is none")
+			j.system.Say(ci.Warning, "a file of the name of a lease is not one, or is not this user's")
+			continue
+		}
+		name, _ := lease.ParseName(k.record.Names[0])
+		if !j.flags.set["all"] && !name.IsOf(run.Where, run.ID, label) {
+			others++
 			continue
 		}
 		records = append(records, k)
+	}
+	if others > 0 {
+		j.system.Say(ci.Notice, fmt.Sprintf("left %d leases of other runs or labels alone; --all revokes them too", others))
 	}
 	return records, nil
 }

@@ -30,6 +30,13 @@ func (j *job) sweep(ctx context.Context) error {
 	if runner, ok := j.system.(*ci.GitHub); filter.Run != "" && ok && runner.EveryRunIsOne() {
 		return usage("run: here every run has the same number", "sweep by where, or without a filter")
 	}
+	if filter.Run != "" && filter.Where == "" {
+		// Numbers of runs repeat from project to project.
+		if named, _ := j.Lookup("JENKINS_TOKEN_WHERE"); j.system.Name() == "plain" && strings.TrimSpace(named) == "" {
+			return usage("--run: the number of a run says nothing without its project", "--where PROJECT says whose run it is, for instance --where github.com/acme/web")
+		}
+		filter.Where = j.system.Run().Where
+	}
 	s, err := j.load(ctx, settings.ForAccount)
 	if err != nil {
 		return err

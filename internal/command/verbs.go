@@ -69,10 +69,13 @@ func verbs() []verb {
 		{
 			name: "revoke", text: "revoke the token of a record, or one by its uuid",
 			about: "Ends the token of a record, by the token itself; the settings are needed only when that does not work. " +
+				"Without --lease and --uuid it ends the tokens of this run whose records lie in the directory that the CI keeps for the job. " +
 				"With --uuid it ends a token of the account whose credential is given. Revoking twice does no harm.",
 			settings: true,
 			options: []option{
 				{name: "lease", meta: "FILE|-", text: "the record; the file is deleted when the token is gone"},
+				{name: "label", meta: "LABEL", text: "without --lease: only the tokens of this run with this label"},
+				{name: "all", text: "without --lease: the tokens of other runs and labels too", boolean: true},
 				{name: "uuid", meta: "UUID", text: "a token of the account whose credential is given"}, on,
 			},
 			codes: []code{
@@ -116,7 +119,7 @@ func verbs() []verb {
 			settings: true,
 			options: []option{
 				{name: "where", meta: "WHERE", text: "only tokens of this host and project"},
-				{name: "run", meta: "RUN[.ATTEMPT]", text: "only tokens of this run, expired or not"},
+				{name: "run", meta: "RUN[.ATTEMPT]", text: "only tokens of this run, expired or not; of the detected project, or of --where"},
 				{name: "label", meta: "LABEL", text: "only tokens of this label"},
 				{name: "dry-run", text: "list them and revoke nothing", boolean: true},
 				{name: "json", text: "the result as JSON on standard output", boolean: true}, on,

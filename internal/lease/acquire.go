@@ -141,6 +141,9 @@ func (a *acquisition) run(ctx context.Context) error {
 	if err := a.verify(ctx); err != nil {
 		return err
 	}
+	if err := a.noteVersion(); err != nil {
+		return err
+	}
 	return a.settle(ctx)
 }
 
@@ -223,8 +226,25 @@ func (a *acquisition) requestTime() time.Duration {
 	return 2 * a.account.RequestTimeout()
 }
 
+// noteVersion records the controller's version when an answer after the creation was the
+// first to name it.
+func (a *acquisition) noteVersion() error {
+	version := a.own.Version()
+	if !version.Known() || version.String() == a.record.Version {
+		return nil
+	}
+	a.record.Version = version.String()
+	if err := a.keeper.Keep(a.record); err != nil {
+		return &KeepError{err}
+	}
+	return nil
+}
+
 // secure hides and records the token.
 func (a *acquisition) secure() error {
+	if version := a.account.Version(); version.Known() {
+		a.record.Version = version.String()
+	}
 	a.own = a.account.With(jenkins.APIToken(a.record.Username, a.record.Token.Reveal()))
 	if err := a.keeper.Mask(secret.Masks(a.record.Username, a.record.Token)); err != nil {
 		return &KeepError{err}
@@ -272,7 +292,7 @@ func (a *acquisition) verify(ctx context.Context) error {
 	for {
 		who, err := a.own.WhoAmI(ctx)
 		switch {
-		case err == nil && (who.Anonymous || !strings.EqualFold(who.Name, a.record.Username)):
+		case err == nil && (who.Anonymous || !jenkins.SameUser(who.Name, a.record.Username)):
 			return &IdentityError{who.Anonymous}
 		case err == nil && who.Name != a.record.Username:
 			a.record.Username = who.Name

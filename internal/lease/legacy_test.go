@@ -103,7 +103,7 @@ func TestLegacyTaken(t *testing.T) {
 				if err != nil || left != nil {
 					t.Fatal(err, left)
 				}
-				if k.told() != "intent, intent, mask 5, token" || r.Token.Reveal() != w.one() || r.TokenUUID != "" || r.TokenName != "" || r.Settings.Legacy != legacy || !r.Complete() || r.Lost() != nil {
+				if k.told() != "intent, intent, mask 7, token" || r.Token.Reveal() != w.one() || r.TokenUUID != "" || r.TokenName != "" || r.Settings.Legacy != legacy || !r.Complete() || r.Lost() != nil {
 					t.Errorf("told %s, record %+v", k.told(), r)
 				}
 				if _, known := r.Until(); known {

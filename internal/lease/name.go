@@ -50,10 +50,13 @@ func (n Name) String() string {
 }
 
 // IsOf reports whether a run of a project gets names like this one, however much
-// of them has to be cut off.
-func (n Name) IsOf(where, run string) bool {
-	want, ok := ParseName(Name{where, run, n.Label, n.Nonce, n.End}.String())
-	return ok && want.Where == n.Where && want.Run == n.Run
+// of them has to be cut off. An empty label is every label.
+func (n Name) IsOf(where, run, label string) bool {
+	if label == "" {
+		label = n.Label
+	}
+	want, ok := ParseName(Name{where, run, label, n.Nonce, n.End}.String())
+	return ok && want.Where == n.Where && want.Run == n.Run && want.Label == n.Label
 }
 
 // Part is text with everything that a part of a name cannot hold made a hyphen.

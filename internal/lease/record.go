@@ -34,7 +34,10 @@ type Record struct {
 	// PendingUntil is when the last request for a token has run into its own
 	// timeout, to the second; zero before the first.
 	PendingUntil time.Time
-	Settings     settings.Post
+	// Version is the controller's, as far as create saw it: it says which page lists
+	// the tokens.
+	Version  string
+	Settings settings.Post
 }
 
 // wire is the JSON of a record; docs/reference.md is its description.
@@ -49,6 +52,7 @@ type wire struct {
 	Token     string        `json:"token"`
 	ExpiresAt string        `json:"expiresAt"`
 	Pending   string        `json:"pendingUntil,omitempty"`
+	Version   string        `json:"version,omitempty"`
 	Settings  settings.Post `json:"settings"`
 }
 
@@ -97,7 +101,7 @@ func (r Record) encode(token string) ([]byte, error) {
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
 	// Nothing in a wire can fail to encode.
-	_ = e.Encode(wire{1, r.URL, r.Username, r.ForUser, r.Names, r.TokenName, r.TokenUUID, token, r.ExpiresAt, pending, r.Settings})
+	_ = e.Encode(wire{1, r.URL, r.Username, r.ForUser, r.Names, r.TokenName, r.TokenUUID, token, r.ExpiresAt, pending, r.Version, r.Settings})
 	line := bytes.TrimRight(out.Bytes(), "\n")
 	if len(line) > RecordLimit || !r.valid() {
 		return nil, ErrRecord
@@ -119,7 +123,7 @@ func Decode(text []byte) (Record, error) {
 	if err := json.Unmarshal(text, &w); err != nil || w.V != 1 {
 		return Record{}, ErrRecord
 	}
-	r := Record{w.URL, w.Username, w.ForUser, w.Names, w.TokenName, w.TokenUUID, secret.New(w.Token), w.ExpiresAt, time.Time{}, w.Settings}
+	r := Record{w.URL, w.Username, w.ForUser, w.Names, w.TokenName, w.TokenUUID, secret.New(w.Token), w.ExpiresAt, time.Time{}, w.Version, w.Settings}
 	if w.Pending != "" {
 		var err error
 		if r.PendingUntil, err = time.Parse(time.RFC3339, w.Pending); err != nil {
@@ -150,6 +154,9 @@ func (r Record) valid() bool {
 		if _, err := time.Parse(time.RFC3339, r.ExpiresAt); err != nil {
 			return false
 		}
+	}
+	if r.Version != "" && jenkins.ParseVersion(r.Version).String() != r.Version {
+		return false
 	}
 	return len(r.URL) <= settings.URLLimit && plain(r.Username, settings.NameLimit) && plain(r.ForUser, settings.NameLimit) && plain(r.Token.Reveal(), 256) && !strings.Contains(r.Username, ":") &&
 		(r.TokenUUID == "" || jenkins.IsUUID(r.TokenUUID)) && (r.TokenUUID == "") == (r.TokenName == "") &&

@@ -271,7 +271,9 @@ func (k *keeper) Keep(r lease.Record) error {
 func (k *keeper) Drop() { _ = k.tell("drop", lease.Record{}) }
 
 func (k *keeper) Mask(texts []secret.String) error {
-	return k.tell(fmt.Sprintf("mask %d", len(texts)), lease.Record{Token: texts[0]})
+	// Of the forms the one that has the length of a token.
+	i := slices.IndexFunc(texts, func(s secret.String) bool { return len(s.Reveal()) == len(tokenText) || len(s.Reveal()) == 32 })
+	return k.tell(fmt.Sprintf("mask %d", len(texts)), lease.Record{Token: texts[i]})
 }
 
 // told is the order of the calls.
