@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,8 +20,8 @@ func (j *job) report(left []lease.Left) {
 	}
 	var summary strings.Builder
 	summary.WriteString("### Jenkins tokens that may outlive this job\n\n")
-	for _, one := range left {
-		text, level := remains(one), ci.Warning
+	for _, one := range merged(left) {
+		text, level := remains(one.Left, one.more), ci.Warning
 		if one.Ending == lease.Kept {
 			level = ci.Notice
 		}
@@ -34,8 +35,32 @@ func (j *job) report(left []lease.Left) {
 	}
 }
 
+// leftovers are a leftover, and how many others differ from it in their name alone: the
+// same command finds them all.
+type leftovers struct {
+	lease.Left
+	more int
+}
+
+// merged says once what would be said of many names.
+func merged(left []lease.Left) []leftovers {
+	var all []leftovers
+	for _, one := range left {
+		i := slices.IndexFunc(all, func(known leftovers) bool {
+			return one.Ending == lease.Unknown && known.Ending == lease.Unknown && one.Record.URL == known.Record.URL &&
+				one.Err != nil && known.Err != nil && one.Err.Error() == known.Err.Error()
+		})
+		if i < 0 {
+			all = append(all, leftovers{Left: one})
+		} else {
+			all[i].more++
+		}
+	}
+	return all
+}
+
 // remains says what is left, where to end it, and until when it lives.
-func remains(one lease.Left) string {
+func remains(one lease.Left, more int) string {
 	var b strings.Builder
 	token := "token " + one.Name
 	if one.UUID != "" {
@@ -48,7 +73,11 @@ func remains(one lease.Left) string {
 	case lease.Undurable:
 		b.WriteString(token + " is dead now, but may return when the controller restarts")
 	case lease.Unknown:
-		b.WriteString("a token named " + one.Name + " may exist")
+		named := one.Name
+		if more > 0 {
+			named += fmt.Sprintf(", or of one of the %d other names that this run tried,", more)
+		}
+		b.WriteString("a token named " + named + " may exist")
 	case lease.Kept:
 		b.WriteString(token + " is left alone: revoke is false")
 	default:

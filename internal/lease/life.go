@@ -77,17 +77,21 @@ type pauses struct {
 	life Life
 	next time.Duration
 	left time.Duration
+	told bool // why it is tried again
 }
 
 func (l Life) pauses(budget time.Duration) *pauses {
-	return &pauses{l, 50 * time.Millisecond, budget}
+	return &pauses{life: l, next: 50 * time.Millisecond, left: budget}
 }
 
 // wait pauses after what failed, and reports whether there is time for another
-// try. Whoever waits for a controller that gives no answer is told why.
+// try. Whoever waits for a controller that is not reached, or gives no answer, is told
+// once why and until when.
 func (p *pauses) wait(ctx context.Context, failed error) bool {
-	if is(failed, jenkins.KindTimeout) && ctx.Err() == nil {
-		p.life.Notice(failed.Error() + "; it is tried again")
+	silent := is(failed, jenkins.KindTimeout) || is(failed, jenkins.KindConnect) || is(failed, jenkins.KindResolve)
+	if silent && !p.told && ctx.Err() == nil {
+		p.told = true
+		p.life.Notice(failed.Error() + "; trying again until " + p.life.Now().Add(p.left).UTC().Format("15:04:05 UTC"))
 	}
 	d := p.next/2 + time.Duration(p.life.jitter()*float64(p.next/2))
 	p.next = min(2*p.next, 2*time.Second)

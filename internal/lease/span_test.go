@@ -109,7 +109,7 @@ func TestRequestsWithoutAnAnswer(t *testing.T) {
 		t.Errorf("%v, %+v", ending, left)
 	}
 	for _, text := range w.notices {
-		if !strings.Contains(text, "no answer in time; it is tried again") {
+		if !strings.Contains(text, "no answer in time; trying again until ") {
 			t.Errorf("said %q", text)
 		}
 	}
