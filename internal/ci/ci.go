@@ -8,6 +8,7 @@
 package ci
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"net/url"
@@ -108,6 +109,21 @@ func (s Surroundings) first(names ...string) string {
 		}
 	}
 	return ""
+}
+
+// repository names the repository of a run: by the system's host and the name that it
+// gives, or by the first address in the variables. A system's local runner (exec) may
+// give neither; its name is then better than that of a container, which says nothing.
+func (s Surroundings) repository(system, host, name string, addresses ...string) string {
+	if name != "" {
+		return join("/", host, name)
+	}
+	for _, variable := range addresses {
+		if u, err := url.Parse(s.get(variable)); err == nil && u.Host != "" {
+			return join("/", u.Host, strings.TrimSuffix(strings.Trim(u.Path, "/"), ".git"))
+		}
+	}
+	return cmp.Or(host, system)
 }
 
 // host is the host, and the port, of the address in a variable.

@@ -197,7 +197,7 @@ func TestRunNames(t *testing.T) {
 		{"plain, named by the pipeline", "plain", texts{"JENKINS_TOKEN_WHERE": "vela.example/acme/web", "JENKINS_TOKEN_RUN": "7"}, ci.Run{Where: "vela.example/acme/web", ID: "7", Job: "shell"}},
 		{"GitHub names itself", "github", texts{"JENKINS_TOKEN_WHERE": "elsewhere", "JENKINS_TOKEN_RUN": "7"}, ci.Run{Where: "github.com/acme/web", ID: "17263512.2", Job: "deploy"}},
 		{"GitLab without its variables", "gitlab", nil, ci.Run{Where: "gitlab", ID: "20261123T150000Z", Job: "job"}},
-		{"Woodpecker without its variables", "woodpecker", nil, ci.Run{Where: "builder", ID: "20261123T150000Z", Job: "job"}},
+		{"Woodpecker without its variables", "woodpecker", nil, ci.Run{Where: "woodpecker", ID: "20261123T150000Z", Job: "job"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -257,5 +257,28 @@ func TestNamesAreSorted(t *testing.T) {
 	t.Parallel()
 	if names := ci.Names(); !slices.IsSorted(names) {
 		t.Errorf("%q: messages list them in order", names)
+	}
+}
+
+// A local runner of Woodpecker or Drone names the run by what it knows, never by the id of
+// a container.
+func TestRepositoryOfALocalRunner(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		system string
+		env    texts
+		want   string
+	}{
+		"Woodpecker, an address":         {"woodpecker", texts{"CI_REPO_CLONE_URL": "https://user:pw@git.example/acme/web.git"}, "git.example/acme/web"},
+		"Woodpecker, owner and name":     {"woodpecker", texts{"CI_SYSTEM_HOST": "ci.example", "CI_REPO_OWNER": "acme", "CI_REPO_NAME": "web"}, "ci.example/acme/web"},
+		"Woodpecker, nothing":            {"woodpecker", texts{}, "woodpecker"},
+		"Drone, an address":              {"drone", texts{"DRONE_REMOTE_URL": "https://git.example:8443/acme/web.git"}, "git.example:8443/acme/web"},
+		"Drone, nothing":                 {"drone", texts{}, "drone"},
+		"Drone, its host and no project": {"drone", texts{"DRONE_SYSTEM_HOST": "drone.example"}, "drone.example"},
+	} {
+		var s stage
+		if got := s.system(t, row.system, row.env).Run().Where; got != row.want {
+			t.Errorf("%s: got %q, want %q", name, got, row.want)
+		}
 	}
 }

@@ -14,7 +14,7 @@ func drone() family {
 		detect: onDrone,
 		open: func(s Surroundings) System {
 			run := Run{
-				Where: join("/", s.first("DRONE_SYSTEM_HOST", "DRONE_SYSTEM_HOSTNAME"), s.get("DRONE_REPO")),
+				Where: s.repository("drone", s.first("DRONE_SYSTEM_HOST", "DRONE_SYSTEM_HOSTNAME"), cmp.Or(s.get("DRONE_REPO"), join("/", s.get("DRONE_REPO_OWNER"), s.get("DRONE_REPO_NAME"))), "DRONE_REPO_LINK", "DRONE_GIT_HTTP_URL", "DRONE_REMOTE_URL"),
 				ID:    s.get("DRONE_BUILD_NUMBER"),
 				Job:   join("/", s.get("DRONE_STAGE_NAME"), s.get("DRONE_STEP_NAME")),
 			}

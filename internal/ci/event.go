@@ -13,7 +13,8 @@ func Fork(lookup func(string) (string, bool), readFile func(string) ([]byte, err
 	if s.get("GITHUB_ACTOR") == "dependabot[bot]" {
 		return true
 	}
-	if !strings.HasPrefix(s.get("GITHUB_EVENT_NAME"), "pull_request") {
+	// A run for pull_request_target is one of the base repository and has its secrets.
+	if event := s.get("GITHUB_EVENT_NAME"); event == "pull_request_target" || !strings.HasPrefix(event, "pull_request") {
 		return false
 	}
 	content, err := readFile(s.get("GITHUB_EVENT_PATH"))

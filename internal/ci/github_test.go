@@ -317,6 +317,7 @@ func TestFork(t *testing.T) {
 		{"a pull request of the same repository", "pull_request", "alice", event(web, web), false},
 		{"a pull request of a fork that is gone", "pull_request", "mallory", event("null", web), true},
 		{"a review on a fork's pull request", "pull_request_review", "mallory", event(fork, web), true},
+		{"a run of the base repository for a fork's pull request", "pull_request_target", "mallory", event(fork, web), false},
 		{"Dependabot", "pull_request", "dependabot[bot]", event(web, web), true},
 		{"Dependabot's push", "push", "dependabot[bot]", "", true},
 		{"an event without a base", "pull_request", "alice", event(fork, "null"), false},

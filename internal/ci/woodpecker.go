@@ -1,5 +1,7 @@
 package ci
 
+import "cmp"
+
 // woodpecker is Woodpecker CI (woodpecker-ci.org/docs, "Environment variables").
 // It sets variables of Drone for plugins as well, but not DRONE itself.
 //
@@ -11,7 +13,7 @@ func woodpecker() family {
 		detect: onWoodpecker,
 		open: func(s Surroundings) System {
 			b := newBasic(s, "woodpecker", Run{
-				Where: join("/", s.get("CI_SYSTEM_HOST"), s.get("CI_REPO")),
+				Where: s.repository("woodpecker", s.get("CI_SYSTEM_HOST"), cmp.Or(s.get("CI_REPO"), join("/", s.get("CI_REPO_OWNER"), s.get("CI_REPO_NAME"))), "CI_REPO_URL", "CI_REPO_CLONE_URL"),
 				ID:    join(".", s.get("CI_PIPELINE_NUMBER"), s.get("CI_PIPELINE_RERUNS")),
 				Job:   join("/", s.get("CI_WORKFLOW_NAME"), s.get("CI_STEP_NAME")),
 			}, Files{Way: "use exec; or --lease with a file of the workspace, which the steps of a workflow share"})
