@@ -204,6 +204,17 @@ func (g *GitHub) SideFile() string {
 	return filepath.Join(filepath.Dir(state), fmt.Sprintf("jenkins-token-%.80s.jsonl", step))
 }
 
+// MarksFile is a file in which the steps of a job tell each other what they have done;
+// empty on runners before 2.297.0. It stands beside the state file, in a directory that
+// all steps of a job share.
+func (g *GitHub) MarksFile() string {
+	state := g.s.get("GITHUB_STATE")
+	if state == "" {
+		return ""
+	}
+	return filepath.Join(filepath.Dir(state), "jenkins-token-marks.txt")
+}
+
 func (g *GitHub) forge() bool {
 	return g.s.get("GITEA_ACTIONS") == "true" || g.s.get("FORGEJO_ACTIONS") == "true"
 }

@@ -127,10 +127,17 @@ func (j *job) privateFile(files ci.Files) (string, error) {
 	return filepath.Clean(files.Record(nonce)), nil
 }
 
+// errPosted is a job that was cancelled while the token was created: a runner can leave
+// the container running, and its post step has looked for the token already.
+var errPosted = errors.New("the post step of this job has run already")
+
 // Keep implements lease.Keeper. On standard output the record is written at the
 // end only: whoever reads it wants one object.
 func (p *place) Keep(r lease.Record) error {
 	p.kept = true
+	if p.job.marks().IsPosted(r) {
+		return errPosted
+	}
 	if p.job.action {
 		line, err := r.Encode()
 		if err == nil {

@@ -49,7 +49,15 @@ func (j *job) revoke(ctx context.Context) error {
 	}
 	var left, kept []lease.Left
 	fail := false
+	marks := j.marks()
 	for _, k := range records {
+		// A mark that cannot be written costs at most what it would have saved.
+		_ = marks.Posted(k.record)
+		if marks.IsRevoked(k.record) {
+			j.system.Say(ci.Progress, subject(k.record)+" was revoked by another step")
+			_ = k.done()
+			continue
+		}
 		ending, remains := releaser.Release(ctx, k.record)
 		left = append(left, remains...)
 		fail = fail || len(remains) > 0 && k.record.Settings.OnRevokeFailure == settings.Fail
@@ -296,19 +304,32 @@ func (j *job) recordsOfAction() ([]kept, error) {
 		return records, nil
 	}
 	side := lease.OpenSide(path)
+	if len(records) > 0 {
+		// The state is this step's own. What else the file names has a post step too.
+		own := records[0].record
+		if side.Done(own) {
+			j.system.Say(ci.Progress, subject(own)+" was dealt with already")
+			return nil, nil
+		}
+		records[0].done = func() error { return side.MarkDone(own) }
+		return records, nil
+	}
 	more, err := side.Records()
 	if err != nil {
 		j.system.Say(ci.Warning, "the side file of this step holds lines that are no records")
 	}
 	for _, r := range more {
-		done := func() error { return side.MarkDone(r) }
-		if len(records) > 0 && records[0].record.Names[0] == r.Names[0] {
-			records[0].done = done
-			continue
-		}
-		records = append(records, kept{r, done})
+		records = append(records, kept{r, func() error { return side.MarkDone(r) }})
 	}
 	return records, nil
+}
+
+// marks are what the steps of a job tell each other; none where this is no action.
+func (j *job) marks() lease.Marks {
+	if !j.action {
+		return lease.Marks{}
+	}
+	return lease.OpenMarks(j.runner.MarksFile())
 }
 
 // revokeByInput is the action that revokes the token of an earlier step. Where that
@@ -338,6 +359,11 @@ func (j *job) revokeUUID(ctx context.Context, uuid string) error {
 	}
 	defer account.Close()
 	ending, name, err := lease.RevokeUUID(ctx, j.life(s.Timeout), account, uuid)
+	if s.Credential.Kind == settings.APIToken && (ending == lease.Revoked || ending == lease.Unknown) {
+		// In the step for runners without post steps the credential is the token itself. Of
+		// any other credential no lease has this uuid and this token.
+		_ = j.marks().Revoked(uuid, s.Credential.Secret)
+	}
 	owner := cmp.Or(s.ForUser, s.Username, "the account")
 	switch ending {
 	case lease.Revoked:

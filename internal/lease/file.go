@@ -130,19 +130,21 @@ func (s *Side) MarkDone(r Record) error {
 	return s.append(line)
 }
 
-func (s *Side) append(line []byte) error {
-	f, err := os.OpenFile(s.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, os.ErrExist) {
-		f, err = file.AppendOwn(s.path)
-	}
+func (s *Side) append(line []byte) error { return appendLine(s.path, line) }
+
+// Done reports whether nothing is left to do for a record of that first name.
+func (s *Side) Done(r Record) bool {
+	content, err := file.ReadOwn(s.path, SideLimit)
 	if err != nil {
-		return err
+		return false
 	}
-	_, err = f.Write(append(line, '\n'))
-	if closed := f.Close(); err == nil {
-		err = closed
+	for line := range bytes.Lines(content) {
+		var done mark
+		if json.Unmarshal(line, &done) == nil && done.Done == r.Names[0] {
+			return true
+		}
 	}
-	return err
+	return false
 }
 
 // Records returns the records that are not dealt with. A file that is not there
