@@ -98,19 +98,24 @@ func TestRequestsWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t).inject("create:hold", "whoami:hold", "revoke:hold")
 	r, left, err := lease.Acquire(t.Context(), w.life(), w.account(jenkins.WithRequestTimeout(200*time.Millisecond)), w.order(), &keeper{w: w})
-	if err != nil || left != nil || len(w.notices) != 2 {
-		t.Fatal(err, left, w.notices)
+	if err != nil || left != nil {
+		t.Fatal(err, left)
 	}
 	releaser := w.releaser(false)
 	releaser.Own = func(r lease.Record) (*jenkins.Client, error) {
 		return w.client(jenkins.APIToken(r.Username, r.Token.Reveal()), jenkins.WithRequestTimeout(200*time.Millisecond)), nil
 	}
-	if ending, left := releaser.Release(t.Context(), r); ending != lease.Revoked || left != nil || len(w.notices) != 3 {
+	// On a busy machine more requests than those that are held run out of time.
+	ending, left := releaser.Release(t.Context(), r)
+	if ending != lease.Revoked && ending != lease.Gone || left != nil {
 		t.Errorf("%v, %+v", ending, left)
 	}
-	for _, text := range w.notices {
-		if !strings.Contains(text, "no answer in time; trying again until ") {
-			t.Errorf("said %q", text)
+	for _, op := range []string{"create token", "check identity", "revoke token"} {
+		told := slices.ContainsFunc(w.notices, func(text string) bool {
+			return strings.HasPrefix(text, op) && strings.Contains(text, "no answer in time; trying again until ")
+		})
+		if !told {
+			t.Errorf("said %q, want why %s is tried again", w.notices, op)
 		}
 	}
 	w.wantNames()
