@@ -1,6 +1,7 @@
 package ci
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 )
@@ -47,12 +48,38 @@ func (f Files) Refused(path string) (Public, bool) {
 		if public.Path == "" {
 			continue
 		}
-		dir := real(public.Path)
-		if path == dir || strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/") {
+		if inside(real(public.Path), path) {
 			return public, true
 		}
 	}
 	return Public{}, false
+}
+
+// inside reports whether path is dir, or below it. Names alone do not tell where a
+// file system ignores case (macOS), or a directory is mounted twice, so what exists
+// of the path is compared with the directory itself too.
+//
+// Not filepath.IsLocal: for Windows it also refuses names of devices, and a file
+// such as aux.json would then count as one outside.
+func inside(dir, path string) bool {
+	rel, err := filepath.Rel(dir, path)
+	if err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		return true
+	}
+	public, err := os.Stat(dir)
+	if err != nil {
+		return false
+	}
+	for {
+		if here, err := os.Stat(path); err == nil && os.SameFile(here, public) {
+			return true
+		}
+		above := filepath.Dir(path)
+		if above == path {
+			return false
+		}
+		path = above
+	}
 }
 
 // real is the absolute path without links, as far as it exists.

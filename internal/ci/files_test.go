@@ -86,6 +86,45 @@ func TestRefusedThroughLinks(t *testing.T) {
 	}
 }
 
+// Windows and macOS take names that differ in case for one, and a directory can have
+// two names: what counts is which directory it is.
+func TestRefusedUnderAnotherName(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	checkout := filepath.Join(dir, "checkout")
+	if err := os.Mkdir(checkout, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	files := ci.Files{Public: []ci.Public{{Path: checkout}}}
+	for _, path := range []string{
+		filepath.Join(checkout, "aux.json"), filepath.Join(checkout, "..data"), checkout + string(filepath.Separator) + "a" + string(filepath.Separator),
+	} {
+		if _, refused := files.Refused(path); !refused {
+			t.Errorf("%s: not refused", path)
+		}
+	}
+	for _, path := range []string{filepath.Join(dir, "..data"), filepath.Join(dir, "checkout2", "lease.json"), dir} {
+		if public, refused := files.Refused(path); refused {
+			t.Errorf("%s: refused: %s", path, public.Path)
+		}
+	}
+	upper := filepath.Join(dir, "CHECKOUT")
+	_, err := os.Stat(upper)
+	if _, refused := files.Refused(filepath.Join(upper, "lease.json")); refused != (err == nil) {
+		t.Errorf("%s: refused is %v, and the system says %v to its existence", upper, refused, err)
+	}
+	file, link := filepath.Join(checkout, "report"), filepath.Join(dir, "link")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(file, link); err != nil {
+		t.Fatal(err)
+	}
+	if _, refused := (ci.Files{Public: []ci.Public{{Path: file}}}).Refused(link); !refused {
+		t.Error("another name of a published file: not refused")
+	}
+}
+
 // TestPrivatePlaces: no record is put where one would be refused, and jobs that
 // share a directory tell their records apart.
 func TestPrivatePlaces(t *testing.T) {
