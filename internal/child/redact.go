@@ -26,11 +26,16 @@ const loose = 3
 // at column 76, and what it prints of a long text has a line end inside the secret.
 // It holds back only what may be the beginning of a secret. Of secrets that overlap
 // the first, and of those the longest, is replaced.
+//
+// A line end is \n, \r or \r\n. Two in a row, a blank line, are text: no secret goes
+// on behind them. So what is held back is at most three times as long as the longest
+// secret, whatever the command prints.
 type redactor struct {
 	w       io.Writer
 	secrets [][]byte // longest first
 	longest int
 	held    []byte
+	before  byte // the last byte in front of what is held, 0 at the beginning
 
 	told int    // how many bytes at the beginning of flat were written before
 	flat []byte // these, and the text at hand without its line ends
@@ -58,6 +63,9 @@ func newRedactor(w io.Writer, secrets []secret.String) *redactor {
 func (r *redactor) Write(p []byte) (int, error) {
 	text := append(r.held, p...)
 	rest := r.replace(text)
+	if rest > 0 {
+		r.before = text[rest-1]
+	}
 	r.held = append(text[:0], text[rest:]...)
 	return len(p), r.flush()
 }
@@ -94,11 +102,14 @@ func (r *redactor) replace(text []byte) int {
 	if n := len(text); n > 0 && (text[n-1] == '\n' || text[n-1] == '\r') {
 		least = loose + 1
 	}
-	told := 0
+	told, held := 0, r.beginning(0, least)
 	for from := 0; ; {
 		at, n := r.find(from)
+		if len(r.flat)-held < from {
+			held = r.beginning(from, least)
+		}
 		// A longer secret may begin before one that is whole.
-		if held := r.beginning(from, least); held > 0 && len(r.flat)-held <= at {
+		if held > 0 && len(r.flat)-held <= at {
 			at = len(r.flat) - held
 			n = 0
 		}
@@ -127,16 +138,37 @@ func (r *redactor) replace(text []byte) int {
 // squeeze makes flat and cuts of what was told before and a text.
 func (r *redactor) squeeze(text []byte) {
 	r.flat, r.cuts = r.flat[:r.told], r.cuts[:0]
+	newline, carriage := -1, -1 // the next of each
 	for from := 0; from < len(text); {
-		n := bytes.IndexAny(text[from:], "\r\n")
-		if n < 0 {
-			r.flat = append(r.flat, text[from:]...)
+		newline, carriage = next(text, '\n', newline, from), next(text, '\r', carriage, from)
+		cut := min(newline, carriage)
+		r.flat = append(r.flat, text[from:cut]...)
+		if cut == len(text) {
 			return
 		}
-		r.flat = append(r.flat, text[from:from+n]...)
-		r.cuts = append(r.cuts, from+n)
-		from += n + 1
+		before := r.before
+		if cut > 0 {
+			before = text[cut-1]
+		}
+		if blank := before == '\n' || before == '\r' && text[cut] == '\r'; blank {
+			r.flat = append(r.flat, text[cut])
+		} else {
+			r.cuts = append(r.cuts, cut)
+		}
+		from = cut + 1
 	}
+}
+
+// next is where in text a byte is found at from or later, the length of text for
+// nowhere; at is where it was found last.
+func next(text []byte, b byte, at, from int) int {
+	if at >= from {
+		return at
+	}
+	if n := bytes.IndexByte(text[from:], b); n >= 0 {
+		return from + n
+	}
+	return len(text)
 }
 
 // origin is where in the text a byte of flat stands, negative for what was told

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -80,6 +81,9 @@ func TestRedactWithoutSecretsChangesNothing(t *testing.T) {
 // and many beginnings. All are longer than what may stand at the end of a line.
 func overlapping() []string { return []string{"aabab", "ababba", "baaab", "aaaabaa", "bbbbb"} }
 
+// lineEnd is one line end, without a second one behind it: that is a blank line.
+var lineEnd = regexp.MustCompile(`(?:\r\n|\r|\n)([\r\n]*)`)
+
 func secrets(texts ...string) []secret.String {
 	var all []secret.String
 	for _, text := range texts {
@@ -101,7 +105,7 @@ func TestWhereWritesBeginDoesNotMatter(t *testing.T) {
 			text = slices.Insert(text, at, "\nc"[random.IntN(2)])
 		}
 		want := strings.Join(redact(t, secrets(overlapping()...), string(text)), "")
-		if flat := strings.NewReplacer("\n", "", "\r", "").Replace(want); slices.ContainsFunc(overlapping(), func(s string) bool { return strings.Contains(flat, s) }) {
+		if flat := lineEnd.ReplaceAllString(want, "$1"); slices.ContainsFunc(overlapping(), func(s string) bool { return strings.Contains(flat, s) }) {
 			t.Fatalf("got %q from %q, which holds a secret", want, text)
 		}
 		for range 5 {
@@ -141,6 +145,48 @@ func TestWrappedBase64(t *testing.T) {
 						}
 					}
 				}
+			}
+		}
+	}
+}
+
+// What is held back, and the time that it takes, have a bound.
+func TestLineEndsWithoutEnd(t *testing.T) {
+	t.Parallel()
+	masks := secret.Masks("alice", secret.New(token))
+	for _, ends := range []string{"\n", "\r", "\r\n", "\n\r"} {
+		var out bytes.Buffer
+		r := newRedactor(&out, masks)
+		written, most := 0, 0
+		for _, chunk := range append([]string{token[:20]}, slices.Repeat([]string{strings.Repeat(ends, 50)}, 20)...) {
+			n, err := r.Write([]byte(chunk))
+			if err != nil {
+				t.Fatal(err)
+			}
+			written, most = written+n, max(most, len(r.held))
+		}
+		if most > 3*r.longest {
+			t.Errorf("%q: got %d bytes held back, want at most three times the longest mask of %d", ends, most, r.longest)
+		}
+		if err := r.Close(); err != nil || out.Len() != written {
+			t.Errorf("%q: got %d bytes and %v, want all %d", ends, out.Len(), err, written)
+		}
+	}
+}
+
+func TestABlankLineEndsASecret(t *testing.T) {
+	t.Parallel()
+	masks := secret.Masks("alice", secret.New(token))
+	half := token[:20]
+	for _, end := range []string{"\n", "\r", "\r\n"} {
+		for _, chunks := range [][]string{{half + end + token[20:] + end}, {half, end, token[20:] + end}, {half + end, token[20:] + end}} {
+			if got := strings.Join(redact(t, masks, chunks...), ""); got != replacement+end {
+				t.Errorf("%q: got %q, want it redacted", chunks, got)
+			}
+		}
+		for _, chunks := range [][]string{{half + end + end + "x"}, {half + end, end + "x"}, {half, end, end, "x"}} {
+			if got := strings.Join(redact(t, masks, chunks...), ""); got != half+end+end+"x" {
+				t.Errorf("%q: got %q, want it as it is", chunks, got)
 			}
 		}
 	}
