@@ -17,10 +17,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jenkins-token/jenkins-token/internal/child"
 	"github.com/jenkins-token/jenkins-token/internal/ci"
 	"github.com/jenkins-token/jenkins-token/internal/command"
 	"github.com/jenkins-token/jenkins-token/internal/file"
-	"github.com/jenkins-token/jenkins-token/internal/secret"
 )
 
 func main() {
@@ -47,7 +47,7 @@ func settleRoots(p *command.Program) {
 func run(p *command.Program) int {
 	// Before anything reads a secret, and for all commands: what they start, or a
 	// process that an earlier step left behind, could read it here.
-	p.Exposed = secret.HideProcess()
+	p.Exposed = child.HideProcess()
 	// net/http writes what a server sends unasked to the standard logger, and a
 	// runner obeys commands anywhere in standard error.
 	log.SetOutput(io.Discard)

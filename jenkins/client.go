@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/jenkins-token/jenkins-token/internal/secret"
 )
 
 // Limits of what is read from an answer, in bytes.
@@ -27,12 +29,13 @@ const (
 // Client talks to one controller with one credential. It may be used by
 // several goroutines.
 type Client struct {
-	root      *url.URL
-	self      string // path of the user: /me or /user/<id>
-	cred      Credential
-	transport *http.Transport
-	http      *http.Client
-	headers   http.Header
+	root    *url.URL
+	self    string // path of the user: /me or /user/<id>
+	cred    Credential
+	headers secret.Value[http.Header]
+	// These have requests with the credential in their buffers, and the client's key.
+	transport secret.Value[*http.Transport]
+	http      secret.Value[*http.Client]
 	timeout   time.Duration
 
 	mu      sync.Mutex
@@ -51,7 +54,7 @@ type Option func(*Client) error
 // bundles are trusted.
 func WithCA(bundle []byte) Option {
 	return func(c *Client) error {
-		pool := c.transport.TLSClientConfig.RootCAs
+		pool := c.transport.Reveal().TLSClientConfig.RootCAs
 		if pool == nil {
 			var err error
 			if pool, err = x509.SystemCertPool(); err != nil {
@@ -61,7 +64,7 @@ func WithCA(bundle []byte) Option {
 		if !pool.AppendCertsFromPEM(bundle) {
 			return errors.New("the CA certificate holds no PEM certificate")
 		}
-		c.transport.TLSClientConfig.RootCAs = pool
+		c.transport.Reveal().TLSClientConfig.RootCAs = pool
 		return nil
 	}
 }
@@ -75,7 +78,7 @@ func WithClientCertificate(certificate, key []byte) Option {
 			// The cause may quote the key's PEM header; it helps nobody.
 			return errors.New("client certificate and client key are no PEM pair")
 		}
-		c.transport.TLSClientConfig.Certificates = []tls.Certificate{pair}
+		c.transport.Reveal().TLSClientConfig.Certificates = []tls.Certificate{pair}
 		return nil
 	}
 }
@@ -94,7 +97,7 @@ func WithHeaders(headers http.Header) Option {
 				if !IsHeader(name, value) {
 					return errors.New("a further header has a form that cannot be sent")
 				}
-				c.headers.Add(name, value)
+				c.headers.Reveal().Add(name, value)
 			}
 		}
 		return nil
@@ -106,7 +109,7 @@ func WithHeaders(headers http.Header) Option {
 // options that follow.
 func WithProxy(proxy func(*url.URL) (*url.URL, error)) Option {
 	return func(c *Client) error {
-		c.transport.Proxy = func(r *http.Request) (*url.URL, error) {
+		c.transport.Reveal().Proxy = func(r *http.Request) (*url.URL, error) {
 			u, err := proxy(r.URL)
 			if err != nil {
 				// The parse error of a proxy's address repeats its password.
@@ -126,12 +129,12 @@ func WithProxy(proxy func(*url.URL) (*url.URL, error)) Option {
 // WithDial makes connections by dial, for instance through a tunnel. Without this
 // option they are made as net/http does.
 func WithDial(dial func(ctx context.Context, network, address string) (net.Conn, error)) Option {
-	return func(c *Client) error { c.transport.DialContext = dial; return nil }
+	return func(c *Client) error { c.transport.Reveal().DialContext = dial; return nil }
 }
 
 // WithUserAgent sets the User-Agent, which Jenkins' access log shows.
 func WithUserAgent(agent string) Option {
-	return func(c *Client) error { c.headers.Set("User-Agent", agent); return nil }
+	return func(c *Client) error { c.headers.Reveal().Set("User-Agent", agent); return nil }
 }
 
 // WithUser works on the tokens of the user id in place of the login's own.
@@ -178,10 +181,10 @@ func New(root *url.URL, cred Credential, options ...Option) (*Client, error) {
 		root:    root,
 		self:    "/me",
 		cred:    cred,
-		headers: http.Header{"User-Agent": {"jenkins-token"}, "Accept-Language": {"en"}},
+		headers: secret.Hold(http.Header{"User-Agent": {"jenkins-token"}, "Accept-Language": {"en"}}),
 		timeout: 10 * time.Second,
 		now:     time.Now,
-		transport: &http.Transport{
+		transport: secret.Hold(&http.Transport{
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
 			ForceAttemptHTTP2:      true,
 			MaxResponseHeaderBytes: headerLimit,
@@ -197,7 +200,7 @@ func New(root *url.URL, cred Credential, options ...Option) (*Client, error) {
 				}
 				return errProxy
 			},
-		},
+		}),
 	}
 	for _, option := range options {
 		if err := option(c); err != nil {
@@ -210,11 +213,11 @@ func New(root *url.URL, cred Credential, options ...Option) (*Client, error) {
 
 // newHTTP is the one place where an HTTP client is made, one for each
 // credential. It has no cookie jar: the only cookies ever sent are a crumb's.
-func newHTTP(transport *http.Transport) *http.Client {
-	return &http.Client{
-		Transport:     transport,
+func newHTTP(transport secret.Value[*http.Transport]) secret.Value[*http.Client] {
+	return secret.Hold(&http.Client{
+		Transport:     transport.Reveal(),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	})
 }
 
 // With returns a client for the same controller with another credential. It
@@ -233,7 +236,7 @@ func (c *Client) With(cred Credential) *Client {
 func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "client of "+c.root.Host) }
 
 // Close ends idle connections, of clients made by [Client.With] too.
-func (c *Client) Close() { c.transport.CloseIdleConnections() }
+func (c *Client) Close() { c.transport.Reveal().CloseIdleConnections() }
 
 // Host is the controller's host and port.
 func (c *Client) Host() string { return c.root.Host }
@@ -300,7 +303,7 @@ func (c *Client) send(ctx context.Context, r request, with *crumb, read func(*ht
 	if err != nil {
 		return fmt.Errorf("%s: the path cannot be sent", r.op)
 	}
-	req.Header = c.headers.Clone()
+	req.Header = c.headers.Reveal().Clone()
 	req.Header.Set("Accept", cmp.Or(r.accept, "application/json"))
 	if body != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -315,7 +318,7 @@ func (c *Client) send(ctx context.Context, r request, with *crumb, read func(*ht
 	}
 	with.addTo(req)
 
-	answer, err := c.http.Do(req)
+	answer, err := c.http.Reveal().Do(req)
 	if err != nil {
 		failed := c.fail(r, kindOf(err))
 		failed.Sent = connected

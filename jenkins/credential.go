@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"unicode"
+
+	"github.com/jenkins-token/jenkins-token/internal/secret"
 )
 
 // CredentialKind says what a [Credential] puts on a request.
@@ -40,39 +42,26 @@ func (k CredentialKind) String() string {
 type Credential struct {
 	kind     CredentialKind
 	username string
-	text     secret
+	text     secret.String
 	ask      func(context.Context) (string, error) // in place of text
-}
-
-// secret keeps a text from fmt, slog and the like: of a value in an unexported
-// field of a caller's struct they call no method, but print what they find.
-type secret func() string
-
-func keep(text string) secret { return func() string { return text } }
-
-func (s secret) reveal() string {
-	if s == nil {
-		return ""
-	}
-	return s()
 }
 
 // Password is the account's password. Every POST with it needs a crumb and the
 // session the crumb was made in (SECURITY-626, 2.186 / LTS 2.176.2).
 func Password(username, password string) Credential {
-	return Credential{kind: CredentialPassword, username: username, text: keep(password)}
+	return Credential{kind: CredentialPassword, username: username, text: secret.New(password)}
 }
 
 // APIToken is an API token of the account. A request with it needs neither
 // crumb nor session (ApiCrumbExclusion, 2.96 / LTS 2.107.1).
 func APIToken(username, token string) Credential {
-	return Credential{kind: CredentialAPIToken, username: username, text: keep(token)}
+	return Credential{kind: CredentialAPIToken, username: username, text: secret.New(token)}
 }
 
 // Bearer is a token of an identity provider. Jenkins itself takes it for
 // anonymous; a plugin or a gateway in front may understand it.
 func Bearer(token string) Credential {
-	return Credential{kind: CredentialBearer, text: keep(token)}
+	return Credential{kind: CredentialBearer, text: secret.New(token)}
 }
 
 // BearerFrom is a bearer token that is asked for by each request that needs it:
@@ -106,10 +95,10 @@ func (c Credential) check() error {
 	switch {
 	case c.kind == CredentialNone, c.ask != nil:
 		return nil
-	case c.text.reveal() == "":
+	case c.text.Reveal() == "":
 		return errors.New("the credential is empty")
 	case c.kind == CredentialBearer:
-		return checkBearer(c.text.reveal())
+		return checkBearer(c.text.Reveal())
 	case c.username == "":
 		return errors.New("the user name is empty")
 	case strings.Contains(c.username, ":"):
@@ -134,9 +123,9 @@ func (c Credential) needsCrumb() bool {
 func (c Credential) authorize(r *http.Request) error {
 	switch c.kind {
 	case CredentialPassword, CredentialAPIToken:
-		r.SetBasicAuth(c.username, c.text.reveal())
+		r.SetBasicAuth(c.username, c.text.Reveal())
 	case CredentialBearer:
-		text := c.text.reveal()
+		text := c.text.Reveal()
 		if c.ask != nil {
 			var err error
 			if text, err = c.ask(r.Context()); err != nil {

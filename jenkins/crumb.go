@@ -8,15 +8,18 @@ import (
 	"net/http/cookiejar"
 	"net/textproto"
 	"strings"
+
+	"github.com/jenkins-token/jenkins-token/internal/secret"
 )
 
 // crumb is Jenkins' proof that a POST was meant: a value, the header it goes
 // in, and the session it was made in, which counts since 2.186. The zero value
 // says that the controller wants none.
 type crumb struct {
-	field, value string
-	from         string // URL it came from
-	jar          http.CookieJar
+	field string
+	value secret.String
+	from  string // URL it came from
+	jar   secret.Value[http.CookieJar]
 }
 
 func (k *crumb) off() bool { return k == nil || k.field == "" }
@@ -24,16 +27,16 @@ func (k *crumb) off() bool { return k == nil || k.field == "" }
 // addTo puts the crumb on a POST. The Referer is for strict-crumb-issuer, which
 // can bind a crumb to the page it was fetched from.
 func (k *crumb) addTo(r *http.Request) {
-	if k == nil || k.jar == nil || r.Method != http.MethodPost {
+	if k == nil || k.jar.Empty() || r.Method != http.MethodPost {
 		return
 	}
-	for _, cookie := range k.jar.Cookies(r.URL) {
+	for _, cookie := range k.jar.Reveal().Cookies(r.URL) {
 		r.AddCookie(cookie)
 	}
 	if k.off() {
 		return
 	}
-	r.Header.Set(k.field, k.value)
+	r.Header.Set(k.field, k.value.Reveal())
 	r.Header.Set("Referer", k.from)
 }
 
@@ -73,14 +76,16 @@ func (c *Client) fetchCrumb(ctx context.Context) (*crumb, error) {
 	if err != nil {
 		return nil, err
 	}
-	fresh := &crumb{from: c.root.String() + path, jar: jar}
+	fresh := &crumb{from: c.root.String() + path, jar: secret.Hold[http.CookieJar](jar)}
 	err = c.send(ctx, request{op: OpCrumb, method: http.MethodGet, path: path}, nil, func(answer *http.Response) error {
 		jar.SetCookies(answer.Request.URL, answer.Cookies())
 		body, err := readAll(answer)
 		if err != nil {
 			return err
 		}
-		fresh.field, fresh.value, err = readCrumb(body)
+		var value string
+		fresh.field, value, err = readCrumb(body)
+		fresh.value = secret.New(value)
 		if err != nil && loginPage(answer, body) {
 			return kindError(KindLoginPage)
 		}

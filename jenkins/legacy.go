@@ -9,6 +9,8 @@ import (
 	"regexp"
 
 	"golang.org/x/net/html"
+
+	"github.com/jenkins-token/jenkins-token/internal/secret"
 )
 
 // Before 2.129 (LTS 2.138.1) an account has one API token and no more. It has
@@ -39,7 +41,7 @@ func (c *Client) LegacyToken(ctx context.Context) (Token, error) {
 	r := request{op: OpLegacy, method: http.MethodGet, path: "/me/configure", accept: "text/html"}
 	err := c.send(ctx, r, nil, func(answer *http.Response) error {
 		value, err := readLegacyToken(&counter{r: answer.Body, left: legacyLimit})
-		token.value = keep(value)
+		token.value = secret.New(value)
 		return err
 	})
 	if err != nil {
@@ -106,7 +108,7 @@ func (c *Client) ChangeLegacyToken(ctx context.Context) (Token, error) {
 		found := legacyScript.FindStringSubmatch(answer.Header.Get("script"))
 		switch {
 		case found != nil:
-			token.value = keep(found[1])
+			token.value = secret.New(found[1])
 			return nil
 		case loginPage(answer, body):
 			return kindError(KindLoginPage)

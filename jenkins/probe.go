@@ -35,8 +35,8 @@ type Connection struct {
 // of type [*Error].
 func (c *Client) Probe(ctx context.Context) (Connection, error) {
 	var seen Connection
-	if c.transport.Proxy != nil {
-		proxy, err := c.transport.Proxy(&http.Request{URL: c.root})
+	if c.transport.Reveal().Proxy != nil {
+		proxy, err := c.transport.Reveal().Proxy(&http.Request{URL: c.root})
 		if err != nil {
 			return seen, c.fail(whoAmI(true), KindProxy)
 		}

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/jenkins-token/jenkins-token/internal/secret"
 )
 
 const descriptor = "/descriptorByName/jenkins.security.ApiTokenProperty/"
@@ -25,11 +27,11 @@ type Token struct {
 	// counted in UTC here and in the controller's zone there. The zero time means
 	// that it does not (before 2.548).
 	Expires time.Time
-	value   secret
+	value   secret.String
 }
 
 // Value is the secret.
-func (t Token) Value() string { return t.value.reveal() }
+func (t Token) Value() string { return t.value.Reveal() }
 
 // Format implements [fmt.Formatter]: all verbs print the uuid.
 func (t Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "token "+t.UUID) }
@@ -71,7 +73,7 @@ func (c *Client) CreateToken(ctx context.Context, name string, days int) (Token,
 		if err != nil && loginPage(answer, body) {
 			return kindError(KindLoginPage)
 		}
-		if err == nil && token.Value() == c.cred.text.reveal() {
+		if err == nil && token.Value() == c.cred.text.Reveal() {
 			token = Token{}
 			return kindError(KindAnswer)
 		}
@@ -117,7 +119,7 @@ func readCreated(body []byte, name string) (token Token, expires bool, err error
 	default:
 		// The date itself is in the language and short form of the request.
 		expires = data.Expires != nil && *data.Expires != "" && *data.Expires != "never"
-		return Token{UUID: data.UUID, Name: name, value: keep(data.Value)}, expires, nil
+		return Token{UUID: data.UUID, Name: name, value: secret.New(data.Value)}, expires, nil
 	}
 }
 

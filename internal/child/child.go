@@ -22,7 +22,7 @@ import (
 type Command struct {
 	Path   string   // the program's file
 	Args   []string // with the name it is called by
-	Env    []string
+	Env    secret.Value[[]string]
 	Stdin  io.Reader // an *os.File, or the command has none
 	Stdout io.Writer // an *os.File is handed over as it is where nothing is redacted
 	Stderr io.Writer

@@ -20,7 +20,7 @@ import (
 
 // shell is a command that runs a script.
 func shell(script string) child.Command {
-	return child.Command{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: []string{"PATH=" + os.Getenv("PATH")}, Stdout: io.Discard, Stderr: io.Discard}
+	return child.Command{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: secret.Hold([]string{"PATH=" + os.Getenv("PATH")}), Stdout: io.Discard, Stderr: io.Discard}
 }
 
 func start(t *testing.T, c child.Command) *child.Process {

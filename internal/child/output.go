@@ -12,7 +12,7 @@ import (
 // output copies what a command writes to where it belongs, redacted.
 type output struct {
 	pipe     *os.File // its reading end
-	to       *redactor
+	to       secret.Value[*redactor]
 	done     chan struct{}
 	terminal *os.File // whose place the pipe takes, nil for none
 }
@@ -23,7 +23,7 @@ func newOutput(w io.Writer, secrets []secret.String) (*output, *os.File, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	return &output{pipe: reader, to: newRedactor(w, secrets), done: make(chan struct{})}, writer, nil
+	return &output{pipe: reader, to: secret.Hold(newRedactor(w, secrets)), done: make(chan struct{})}, writer, nil
 }
 
 // copy runs until nobody holds the pipe any more, or finish ends it. It closes
@@ -32,16 +32,16 @@ func newOutput(w io.Writer, secrets []secret.String) (*output, *os.File, error) 
 func (o *output) copy() {
 	defer close(o.done)
 	defer func() { _ = o.pipe.Close() }()
-	_, err := io.Copy(writerOnly{o.to}, readerOnly{o.pipe})
+	_, err := io.Copy(writerOnly{o.to.Reveal()}, readerOnly{o.pipe})
 	if err != nil && atEnd(err) {
 		err = nil
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		_ = o.pipe.SetReadDeadline(time.Time{})
-		err = drain(o.pipe, o.to)
+		err = drain(o.pipe, o.to.Reveal())
 	}
 	if err == nil {
-		_ = o.to.Close()
+		_ = o.to.Reveal().Close()
 	}
 }
 

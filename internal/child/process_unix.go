@@ -22,7 +22,7 @@ type process struct {
 
 func (p *Process) start(c Command, files []*os.File) error {
 	p.group, p.leads = !p.terminal, leadsSession()
-	started, err := os.StartProcess(c.Path, c.Args, &os.ProcAttr{Env: c.Env, Files: files, Sys: &syscall.SysProcAttr{Setpgid: p.group}})
+	started, err := os.StartProcess(c.Path, c.Args, &os.ProcAttr{Env: c.Env.Reveal(), Files: files, Sys: &syscall.SysProcAttr{Setpgid: p.group}})
 	if err != nil {
 		return err
 	}

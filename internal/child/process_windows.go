@@ -13,7 +13,7 @@ import (
 type process struct{ started *os.Process }
 
 func (p *Process) start(c Command, files []*os.File) (err error) {
-	p.started, err = os.StartProcess(c.Path, c.Args, &os.ProcAttr{Env: c.Env, Files: files})
+	p.started, err = os.StartProcess(c.Path, c.Args, &os.ProcAttr{Env: c.Env.Reveal(), Files: files})
 	return err
 }
 

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/jenkins-token/jenkins-token/internal/secret"
+	"github.com/jenkins-token/jenkins-token/internal/secret/secrettest"
 )
 
 const token = "1112f4a4654efa2bd11e3a9e97e2e230e1"
@@ -275,4 +276,22 @@ func BenchmarkRedact(b *testing.B) {
 			}
 		})
 	}
+}
+
+// Neither what starts a command nor what runs shows the secrets of it.
+func TestCommandsShowNoSecret(t *testing.T) {
+	t.Parallel()
+	masks := secret.Masks("alice", secret.New(token))
+	c := Command{Env: secret.Hold([]string{"JENKINS_API_TOKEN=" + token}), Redact: masks}
+	o, end, err := newOutput(io.Discard, masks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = end.Close(), o.pipe.Close()
+	if _, err := o.to.Reveal().Write([]byte("a " + token + " " + token[:20])); err != nil {
+		t.Fatal(err)
+	}
+	secrettest.Hidden(t, "command", c, token, token[:20])
+	secrettest.Hidden(t, "output", o, token, token[:20])
+	secrettest.Hidden(t, "process", Process{outputs: []*output{o}}, token, token[:20])
 }

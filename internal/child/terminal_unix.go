@@ -26,7 +26,7 @@ func newTerminal(to *os.File, secrets []secret.String) (*output, *os.File, error
 	if err := raw(theirs); err != nil {
 		return nil, nil, errors.Join(err, ours.Close(), theirs.Close())
 	}
-	o := &output{pipe: ours, to: newRedactor(to, secrets), done: make(chan struct{}), terminal: to}
+	o := &output{pipe: ours, to: secret.Hold(newRedactor(to, secrets)), done: make(chan struct{}), terminal: to}
 	o.resize()
 	return o, theirs, nil
 }

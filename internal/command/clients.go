@@ -220,7 +220,7 @@ func (j *job) options(ca []byte, timeout time.Duration) []jenkins.Option {
 
 // doors are what a gateway in front of the controller asks for.
 func doors(s *settings.Settings) []jenkins.Option {
-	options := []jenkins.Option{jenkins.WithHeaders(s.Headers)}
+	options := []jenkins.Option{jenkins.WithHeaders(s.Headers.Reveal())}
 	if len(s.ClientCertificate) > 0 {
 		options = append(options, jenkins.WithClientCertificate(s.ClientCertificate, []byte(s.ClientKey.Reveal())))
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/jenkins-token/jenkins-token/internal/child"
 	"github.com/jenkins-token/jenkins-token/internal/ci"
 	"github.com/jenkins-token/jenkins-token/internal/lease"
+	"github.com/jenkins-token/jenkins-token/internal/secret"
 	"github.com/jenkins-token/jenkins-token/internal/settings"
 )
 
@@ -50,7 +51,7 @@ func (j *job) exec(ctx context.Context) error {
 		j.undo(ctx, record, l)
 		return &exitError{exitBefore, err}
 	}
-	command.Env = environment(j.Environ(), vars)
+	command.Env = secret.Hold(environment(j.Environ(), vars))
 	if !j.flags.set["no-redact"] {
 		command.Redact, command.Published = l.masks, j.onCI()
 	}

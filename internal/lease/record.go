@@ -49,11 +49,23 @@ type wire struct {
 	Names     []string      `json:"names"`
 	TokenName string        `json:"tokenName"`
 	TokenUUID string        `json:"tokenUuid"`
-	Token     string        `json:"token"`
+	Token     open          `json:"token"`
 	ExpiresAt string        `json:"expiresAt"`
 	Pending   string        `json:"pendingUntil,omitempty"`
 	Version   string        `json:"version,omitempty"`
 	Settings  settings.Post `json:"settings"`
+}
+
+// open is a secret that JSON shows: the lease is where the token is kept.
+type open struct{ secret.String }
+
+// MarshalText implements [encoding.TextMarshaler].
+func (o open) MarshalText() ([]byte, error) { return []byte(o.Reveal()), nil }
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (o *open) UnmarshalText(text []byte) error {
+	o.String = secret.New(string(text))
+	return nil
 }
 
 // Complete reports whether the record is enough to revoke the token without any
@@ -87,12 +99,12 @@ func (r Record) Until() (time.Time, bool) {
 
 // Encode returns the record as one line of JSON without a line end. It holds the
 // token. What [Decode] would not take is [ErrRecord]: nobody could revoke the token.
-func (r Record) Encode() ([]byte, error) { return r.encode(r.Token.Reveal()) }
+func (r Record) Encode() ([]byte, error) { return r.encode(r.Token) }
 
 // EncodeWithoutToken is [Record.Encode] without the token.
-func (r Record) EncodeWithoutToken() ([]byte, error) { return r.encode("") }
+func (r Record) EncodeWithoutToken() ([]byte, error) { return r.encode(secret.String{}) }
 
-func (r Record) encode(token string) ([]byte, error) {
+func (r Record) encode(token secret.String) ([]byte, error) {
 	pending := ""
 	if !r.PendingUntil.IsZero() {
 		pending = r.PendingUntil.UTC().Format(time.RFC3339)
@@ -101,7 +113,7 @@ func (r Record) encode(token string) ([]byte, error) {
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
 	// Nothing in a wire can fail to encode.
-	_ = e.Encode(wire{1, r.URL, r.Username, r.ForUser, r.Names, r.TokenName, r.TokenUUID, token, r.ExpiresAt, pending, r.Version, r.Settings})
+	_ = e.Encode(wire{1, r.URL, r.Username, r.ForUser, r.Names, r.TokenName, r.TokenUUID, open{token}, r.ExpiresAt, pending, r.Version, r.Settings})
 	line := bytes.TrimRight(out.Bytes(), "\n")
 	if len(line) > RecordLimit || !r.valid() {
 		return nil, ErrRecord
@@ -123,7 +135,7 @@ func Decode(text []byte) (Record, error) {
 	if err := json.Unmarshal(text, &w); err != nil || w.V != 1 {
 		return Record{}, ErrRecord
 	}
-	r := Record{w.URL, w.Username, w.ForUser, w.Names, w.TokenName, w.TokenUUID, secret.New(w.Token), w.ExpiresAt, time.Time{}, w.Version, w.Settings}
+	r := Record{w.URL, w.Username, w.ForUser, w.Names, w.TokenName, w.TokenUUID, w.Token.String, w.ExpiresAt, time.Time{}, w.Version, w.Settings}
 	if w.Pending != "" {
 		var err error
 		if r.PendingUntil, err = time.Parse(time.RFC3339, w.Pending); err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -33,6 +34,14 @@ type world struct {
 
 	mu              sync.Mutex
 	notices, warned []string
+}
+
+// alike reports whether two records are the same. A secret cannot be compared but by
+// what it reveals.
+func alike(a, b lease.Record) bool {
+	same := a.Token.Reveal() == b.Token.Reveal()
+	a.Token, b.Token = secret.String{}, secret.String{}
+	return same && reflect.DeepEqual(a, b)
 }
 
 func newWorld(t *testing.T, options ...jenkinstest.Option) *world {

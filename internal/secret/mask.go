@@ -22,22 +22,28 @@ const shortest = 8
 // The GitHub runner derives some of these on its own, but only with padding at
 // the end (actions/runner ValueEncoders.cs); act and other systems derive none.
 func Masks(username string, token String) []String {
-	text := token.text
+	text := token.Reveal()
 	if len(text) < shortest {
 		return nil
 	}
-	masks := []String{token}
+	forms := append(make([]string, 0, 10), text)
 	if n := len(text); n > 32 {
-		masks = append(masks, String{text[n-32:]})
+		forms = append(forms, text[n-32:])
 	}
 	for start := range 3 {
 		whole := (len(text) - start) / 3 * 3
-		masks = append(masks, String{base64.StdEncoding.EncodeToString([]byte(text[start : start+whole]))})
+		forms = append(forms, encode(text[start:start+whole]))
 		if start+whole < len(text) {
-			masks = append(masks, String{base64.StdEncoding.EncodeToString([]byte(text[start:]))})
+			forms = append(forms, encode(text[start:]))
 		}
 	}
-	masks = append(masks, String{base64.StdEncoding.EncodeToString([]byte(username + ":" + text))})
-	slices.SortStableFunc(masks, func(a, b String) int { return cmp.Compare(len(b.text), len(a.text)) })
+	forms = append(forms, encode(username+":"+text))
+	slices.SortStableFunc(forms, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	masks := make([]String, len(forms))
+	for i, form := range forms {
+		masks[i] = New(form)
+	}
 	return masks
 }
+
+func encode(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }

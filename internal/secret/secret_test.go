@@ -1,59 +1,65 @@
 package secret_test
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/base64"
-	"encoding/json"
-	"encoding/xml"
 	"fmt"
-	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/jenkins-token/jenkins-token/internal/secret"
+	"github.com/jenkins-token/jenkins-token/internal/secret/secrettest"
 )
 
 const text = "11a0b1c2d3e4f5a6b7c8d9e0f1a2b3c4d5"
 
-func TestStringIsNeverPrinted(t *testing.T) {
+func TestSecretsAreNeverPrinted(t *testing.T) {
 	t.Parallel()
-	s := secret.New(text)
-	holder := struct {
-		S secret.String
-		P *secret.String
-		M map[string]secret.String
-	}{s, &s, map[string]secret.String{"k": s}}
+	header := http.Header{"X-Gate": {text}}
+	secrettest.Hidden(t, "text", secret.New(text), text)
+	secrettest.Hidden(t, "headers", secret.Hold(header), text)
+	secrettest.Hidden(t, "connections", secret.Hold(&http.Client{Transport: &http.Transport{ProxyConnectHeader: header}}), text)
+	if got := secret.New(text).Reveal(); got != text {
+		t.Errorf("got %q, want %q", got, text)
+	}
+	if got := fmt.Sprintf("%s %v", secret.New(text), secret.Hold(header)); got != secret.Redacted+" "+secret.Redacted {
+		t.Errorf("got %q, want that something is redacted", got)
+	}
+}
 
-	var logged bytes.Buffer
-	slog.New(slog.NewJSONHandler(&logged, nil)).Info("m", "s", s, "holder", holder)
-	slog.New(slog.NewTextHandler(&logged, nil)).Info("m", "s", s, "holder", holder)
-	asJSON, err := json.Marshal(holder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	asXML, err := xml.Marshal(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	forms := map[string]string{
-		"slog": logged.String(),
-		"json": string(asJSON),
-		"xml":  string(asXML),
-	}
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T"} {
-		forms[verb] = fmt.Sprintf(verb, s)
-		forms[verb+" in a struct"] = fmt.Sprintf(verb, holder)
-	}
-	hexed := fmt.Sprintf("%x", text)
-	for form, got := range forms {
-		if strings.Contains(got, text) || strings.Contains(got, hexed) {
-			t.Errorf("%s shows the secret: %s", form, got)
+// What looks for secrets finds those that are plain.
+func TestPlainTextIsFound(t *testing.T) {
+	t.Parallel()
+	for name, value := range map[string]any{
+		"text": text, "bytes": []byte(text), "headers": http.Header{"X-Gate": {text}}, "behind pointers": new(new(text)), "a key": map[string]int{text: 1},
+		"a hidden field": struct{ text string }{text}, "base64": base64.StdEncoding.EncodeToString([]byte(text)), "an array": [1]any{text},
+	} {
+		found := &failing{TB: t}
+		secrettest.Hidden(found, name, value, text)
+		if !found.failed {
+			t.Errorf("%s: the secret is not found", name)
 		}
 	}
-	if got := s.Reveal(); got != text {
-		t.Errorf("got %q, want %q", got, text)
+}
+
+type failing struct {
+	testing.TB
+	failed bool
+}
+
+func (f *failing) Errorf(string, ...any) { f.failed = true }
+
+func TestAbsentSecrets(t *testing.T) {
+	t.Parallel()
+	for _, none := range []secret.String{{}, secret.New("")} {
+		if !none.Empty() || none.Reveal() != "" {
+			t.Errorf("got %q, want no secret", none.Reveal())
+		}
+	}
+	if secret.New(text).Empty() {
+		t.Error("a secret counts as absent")
 	}
 }
 

@@ -25,8 +25,8 @@ func TestHeadersOfSettingsAndClientAreTheSame(t *testing.T) {
 		}
 	}
 	s := given{env: with(byEnv, texts{"JENKINS_TOKEN_HEADERS": "X.Gate: a\tb"})}.must(t)
-	if got := s.Headers["X.gate"]; !slices.Equal(got, []string{"a\tb"}) {
-		t.Errorf("got %q, want what can be sent", s.Headers)
+	if got := s.Headers.Reveal()["X.gate"]; !slices.Equal(got, []string{"a\tb"}) {
+		t.Errorf("got %q, want what can be sent", s.Headers.Reveal())
 	}
 }
 
@@ -60,8 +60,8 @@ func FuzzHeaders(f *testing.F) {
 			}
 			return
 		}
-		if _, err := jenkins.New(root, jenkins.APIToken("alice", "x"), jenkins.WithHeaders(s.Headers)); err != nil {
-			t.Errorf("%q: the client refuses %q: %v", text, s.Headers, err)
+		if _, err := jenkins.New(root, jenkins.APIToken("alice", "x"), jenkins.WithHeaders(s.Headers.Reveal())); err != nil {
+			t.Errorf("%q: the client refuses %q: %v", text, s.Headers.Reveal(), err)
 		}
 		plain, err := http.NewRequest(http.MethodPost, root.String(), strings.NewReader("a=b"))
 		if err != nil {
@@ -72,7 +72,7 @@ func FuzzHeaders(f *testing.F) {
 		with := plain.Clone(t.Context())
 		with.Body, plain.Body = http.NoBody, http.NoBody
 		want, lines := 0, 0
-		for name, values := range s.Headers {
+		for name, values := range s.Headers.Reveal() {
 			if plain.Header.Get(name) != "" {
 				t.Errorf("%q: %s takes the place of a header of ours", text, name)
 			}

@@ -66,7 +66,7 @@ type Settings struct {
 	CA                []byte // PEM
 	ClientCertificate []byte // PEM
 	ClientKey         secret.String
-	Headers           http.Header // values are secret
+	Headers           secret.Value[http.Header]
 	AllowHTTP         bool
 	Timeout           time.Duration
 	ForUser           string
@@ -81,14 +81,23 @@ type Settings struct {
 	From map[string]string
 }
 
-// raw is what go-envconfig fills: plain strings, because the checks are ours and
+// hidden is a secret that go-envconfig can fill.
+type hidden struct{ secret.String }
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (h *hidden) UnmarshalText(text []byte) error {
+	h.String = secret.New(string(text))
+	return nil
+}
+
+// raw is what go-envconfig fills: plain texts, because the checks are ours and
 // report everything at once.
 type raw struct {
 	URL               string `env:"URL"`
 	Username          string `env:"USERNAME"`
-	APIToken          string `env:"API_TOKEN"`
-	Password          string `env:"PASSWORD"`
-	BearerToken       string `env:"BEARER_TOKEN"`
+	APIToken          hidden `env:"API_TOKEN"`
+	Password          hidden `env:"PASSWORD"`
+	BearerToken       hidden `env:"BEARER_TOKEN"`
 	OIDCAudience      string `env:"OIDC_AUDIENCE"`
 	Label             string `env:"LABEL"`
 	TTL               string `env:"TTL"`
@@ -97,8 +106,8 @@ type raw struct {
 	Sweep             string `env:"SWEEP"`
 	CACertificate     string `env:"CA_CERTIFICATE"`
 	ClientCertificate string `env:"CLIENT_CERTIFICATE"`
-	ClientKey         string `env:"CLIENT_KEY"`
-	Headers           string `env:"HEADERS"`
+	ClientKey         hidden `env:"CLIENT_KEY"`
+	Headers           hidden `env:"HEADERS"`
 	AllowHTTP         string `env:"ALLOW_HTTP"`
 	Timeout           string `env:"TIMEOUT"`
 	ForUser           string `env:"FOR_USER"`
@@ -144,10 +153,10 @@ func (f *finder) check(given raw) *Settings {
 		f.problem("ca-certificate", "larger than %d KiB: give only the certificates of your own authority", caLimit>>10)
 	}
 	s.ClientCertificate = f.pem("client-certificate", given.ClientCertificate)
-	s.ClientKey = secret.New(string(f.pem("client-key", given.ClientKey)))
+	s.ClientKey = secret.New(string(f.pem("client-key", given.ClientKey.Reveal())))
 	s.Paths = f.paths
 	f.checkTLS(s)
-	s.Headers = f.headers(given.Headers)
+	s.Headers = secret.Hold(f.headers(given.Headers.Reveal()))
 	return s
 }
 
@@ -191,9 +200,9 @@ func (f *finder) checkCredential(s *Settings, given raw) {
 		name, text string
 		kind       Kind
 	}{
-		{"api-token", given.APIToken, APIToken},
-		{"password", given.Password, Password},
-		{"bearer-token", given.BearerToken, Bearer},
+		{"api-token", given.APIToken.Reveal(), APIToken},
+		{"password", given.Password.Reveal(), Password},
+		{"bearer-token", given.BearerToken.Reveal(), Bearer},
 		{"oidc-audience", given.OIDCAudience, OIDC},
 	} {
 		if blank(c.text) {

@@ -95,7 +95,7 @@ func TestDefaults(t *testing.T) {
 	}
 	if got.TTL != settings.DefaultTTL || got.Timeout != settings.DefaultTimeout || !got.Revoke || !got.Sweep ||
 		got.OnRevokeFailure != settings.Warn || got.Legacy != settings.LegacyRefuse || got.AllowHTTP ||
-		got.Label != "" || got.ForUser != "" || got.CA != nil || !got.ClientKey.Empty() || len(got.Headers) != 0 || got.Notices != nil {
+		got.Label != "" || got.ForUser != "" || got.CA != nil || !got.ClientKey.Empty() || len(got.Headers.Reveal()) != 0 || got.Notices != nil {
 		t.Errorf("defaults: %+v", got)
 	}
 }
@@ -197,7 +197,7 @@ var guarded = texts{
 }
 
 func trusted(s *settings.Settings) bool {
-	return len(s.CA) > 0 || len(s.ClientCertificate) > 0 || !s.ClientKey.Empty() || len(s.Headers) > 0 || s.AllowHTTP || s.ForUser != ""
+	return len(s.CA) > 0 || len(s.ClientCertificate) > 0 || !s.ClientKey.Empty() || len(s.Headers.Reveal()) > 0 || s.AllowHTTP || s.ForUser != ""
 }
 
 func TestCredentialAndURLOfOneSource(t *testing.T) {
@@ -246,7 +246,7 @@ func TestCredentialAndURLOfOneSource(t *testing.T) {
 func TestGuardedSettingsCountFromTheSourceOfTheCredential(t *testing.T) {
 	t.Parallel()
 	s := given{env: with(byEnv, guarded)}.must(t)
-	if len(s.CA) == 0 || len(s.ClientCertificate) == 0 || s.ClientKey.Empty() || s.Headers.Get("X-Evil") == "" || !s.AllowHTTP || s.ForUser != "mallory" {
+	if len(s.CA) == 0 || len(s.ClientCertificate) == 0 || s.ClientKey.Empty() || s.Headers.Reveal().Get("X-Evil") == "" || !s.AllowHTTP || s.ForUser != "mallory" {
 		t.Errorf("a setting of the environment was not read: %+v", s)
 	}
 	inputs := texts{}
@@ -256,11 +256,11 @@ func TestGuardedSettingsCountFromTheSourceOfTheCredential(t *testing.T) {
 		inputs["PLUGIN_"+name] = text
 	}
 	s = given{env: with(byInput, inputs), spelling: settings.Runner, action: true}.must(t)
-	if len(s.CA) == 0 || s.ClientKey.Empty() || s.Headers.Get("X-Evil") == "" || !s.AllowHTTP || s.ForUser != "mallory" {
+	if len(s.CA) == 0 || s.ClientKey.Empty() || s.Headers.Reveal().Get("X-Evil") == "" || !s.AllowHTTP || s.ForUser != "mallory" {
 		t.Errorf("an input was not read: %+v", s)
 	}
 	s = given{env: with(byPlugin, inputs), spelling: settings.Plugin}.must(t)
-	if len(s.CA) == 0 || s.ClientKey.Empty() || s.Headers.Get("X-Evil") == "" || !s.AllowHTTP || s.ForUser != "mallory" {
+	if len(s.CA) == 0 || s.ClientKey.Empty() || s.Headers.Reveal().Get("X-Evil") == "" || !s.AllowHTTP || s.ForUser != "mallory" {
 		t.Errorf("a plugin's setting was not read: %+v", s)
 	}
 	s = given{env: with(byPlugin, guarded), spelling: settings.Plugin}.must(t)
@@ -532,8 +532,8 @@ func TestPEM(t *testing.T) {
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	s := given{env: with(byEnv, texts{"JENKINS_TOKEN_HEADERS": "cf-access-client-id: a:b\r\n\n  X-Two:  second \nX-Two: third\n"})}.must(t)
-	if want := map[string][]string{"Cf-Access-Client-Id": {"a:b"}, "X-Two": {"second", "third"}}; !reflect.DeepEqual(map[string][]string(s.Headers), want) {
-		t.Errorf("got %v, want %v", s.Headers, want)
+	if want := map[string][]string{"Cf-Access-Client-Id": {"a:b"}, "X-Two": {"second", "third"}}; !reflect.DeepEqual(map[string][]string(s.Headers.Reveal()), want) {
+		t.Errorf("got %v, want %v", s.Headers.Reveal(), want)
 	}
 	for _, name := range []string{
 		"Authorization", "authorization", "Cookie", "Host", "Content-Length", "Content-Type", "Transfer-Encoding", "Connection",

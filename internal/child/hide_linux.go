@@ -1,4 +1,4 @@
-package secret
+package child
 
 import "golang.org/x/sys/unix"
 
