@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -399,6 +401,75 @@ func TestOnATerminalOfAnAgent(t *testing.T) {
 	}
 }
 
+// What an agent publishes of a command is what the command prints to its terminals, and
+// nothing that it writes elsewhere can get there: not by its input, not by /dev/tty, and
+// not by what it leaves running. The agent's own redactor is told about the token.
+func TestNoOtherWayToTheLogOfAnAgent(t *testing.T) {
+	t.Parallel()
+	server := controller(t)
+	master, slave := openTerminal(t)
+	agent := t.TempDir()
+	const tool = "#!/bin/sh\necho \"$*\" >\"${0%/*}/arguments\"; cat >\"${0%/*}/texts\"\n"
+	if err := os.WriteFile(filepath.Join(agent, "buildkite-agent"), []byte(tool), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	const script = `
+		echo "input: $JENKINS_API_TOKEN" >&0
+		echo "terminal: $JENKINS_API_TOKEN" >/dev/tty
+		read line; echo "read $line of $JENKINS_API_TOKEN"
+		set -m; sh -c 'exit 7' & wait $!; echo "a job ended with $?"
+		(trap '' TERM; echo "left running: $JENKINS_API_TOKEN"; sleep 3600) & echo "process $!"
+		printf 'no line end %s' "$JENKINS_API_TOKEN"
+		exit 4`
+	cmd := program(t, server, "--", "sh", "-c", script)
+	cmd.Env = append(cmd.Env, "BUILDKITE=true", "PATH="+agent+":"+os.Getenv("PATH"))
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := master.WriteString("a line\n"); err != nil {
+		t.Fatal(err)
+	}
+	// Our end of the terminal stays open: what is published ends with these words.
+	var published strings.Builder
+	for buffer := make([]byte, 4096); !strings.Contains(published.String(), "is revoked"); {
+		n, err := master.Read(buffer)
+		if err != nil {
+			t.Fatalf("got %q, %v", published.String(), err)
+		}
+		published.Write(buffer[:n])
+	}
+	if got := code(t, cmd.Wait()); got != 4 {
+		t.Errorf("got exit code %d, want 4", got)
+	}
+	text := published.String()
+	for _, want := range []string{"/dev/tty: No such device or address", "read a line of ***", "a job ended with 7", "left running: ***", "no line end ***"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("got %q, want it with %q", text, want)
+		}
+	}
+	_, rest, _ := strings.Cut(text, "process ")
+	pid, err := strconv.Atoi(strings.Fields(rest)[0])
+	if err != nil || syscall.Kill(pid, syscall.SIGKILL) != nil {
+		t.Errorf("got %q, %v, want that what the command left running still runs", text, err)
+	}
+	arguments, err := os.ReadFile(filepath.Join(agent, "arguments"))
+	texts, err2 := os.ReadFile(filepath.Join(agent, "texts"))
+	if errors.Join(err, err2) != nil || string(arguments) != "redactor add --format json\n" {
+		t.Fatalf("got %q, %v, %v, want the agent's redactor called", arguments, err, err2)
+	}
+	var told map[string]string
+	if err := json.Unmarshal(texts, &told); err != nil || len(told) == 0 {
+		t.Fatalf("got %q, %v, want the masks", texts, err)
+	}
+	for _, mask := range told {
+		if strings.Contains(strings.NewReplacer("\r", "", "\n", "").Replace(text), mask) {
+			t.Errorf("got %q, which shows %q", text, mask)
+		}
+	}
+}
+
 // A job that is cancelled is killed soon, even when its command ignores the request
 // to end: the token is revoked before.
 func TestATokenIsRevokedWhileItsCommandIgnoresTheEnd(t *testing.T) {
@@ -437,6 +508,97 @@ func TestATokenIsRevokedWhileItsCommandIgnoresTheEnd(t *testing.T) {
 			}
 			if n := server.RefusedLogins(); n != 0 {
 				t.Errorf("got %d refused logins, want none", n)
+			}
+		})
+	}
+}
+
+// A controller that is away while the command is asked to end may be back when it has
+// ended.
+func TestARevocationThatFailsIsTriedAgainAtTheEnd(t *testing.T) {
+	t.Parallel()
+	server := controller(t)
+	end := filepath.Join(t.TempDir(), "end")
+	cmd := program(t, server, "--", "sh", "-c", `trap '' TERM; echo ready; until test -e "$0"; do sleep 0.01; done; exit 5`, end)
+	cmd.Env = append(cmd.Env, "BUILDKITE=true")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	words, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "ready\n" {
+		t.Fatalf("got %q, %v", line, err)
+	}
+	if err := server.Inject("any:status=503*1000000"); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(words)
+	said := 0
+	for lines.Scan() {
+		if strings.HasSuffix(lines.Text(), "this is tried again when the command has ended") {
+			server.Calm()
+			if err := os.WriteFile(end, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if strings.HasSuffix(lines.Text(), "is revoked") {
+			said++
+		}
+	}
+	if got := code(t, cmd.Wait()); got != 5 || said != 1 {
+		t.Errorf("got exit code %d and the revocation said %d times, want the command's 5, and once", got, said)
+	}
+}
+
+// Control-C on a person's terminal, or in a script of theirs, is the command's own
+// matter: its token stays until it has ended.
+func TestWithoutACISystemTheTokenStaysUntilTheEnd(t *testing.T) {
+	t.Parallel()
+	for name, env := range map[string]string{"none": "CI=", "told that it is none": "CI=false"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := controller(t)
+			cmd := program(t, server, "--", "sh", "-c", `trap 'echo asked; read line' TERM; echo ready; read line; exit 5`)
+			cmd.Env = append(cmd.Env, env)
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			in, err := cmd.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			lines := bufio.NewReader(out)
+			for _, want := range []string{"ready\n", "asked\n"} {
+				if line, err := lines.ReadString('\n'); err != nil || line != want {
+					t.Fatalf("got %q, %v, want %q", line, err, want)
+				}
+				if want == "ready\n" {
+					if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			// Pauses take no time here: on a CI system the token would be revoked by now, or
+			// about to be.
+			if n := len(server.Tokens("alice")); n != 1 {
+				t.Errorf("got %d tokens while the command runs, want its own", n)
+			}
+			_, _ = io.WriteString(in, "\n\n")
+			if got := code(t, cmd.Wait()); got != 5 {
+				t.Errorf("got exit code %d, want 5", got)
 			}
 		})
 	}

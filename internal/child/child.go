@@ -1,13 +1,16 @@
 // Package child runs one command: it passes signals on, reaps, and redacts what
 // the command prints. It knows nothing of Jenkins.
 //
-// Where a terminal is a log, the command gets a pseudo-terminal for its output, so
-// that it sees a terminal as before and what it prints is redacted all the same.
-//
-// Where a terminal is, the command stays in the program's own process group, so
+// On a person's terminal the command stays in the program's own process group, so
 // that job control works, and gets from the program only what the terminal has
 // not sent it already. Elsewhere it has a group of its own, to which all signals
 // go, so that its own children get them too.
+//
+// Where a terminal is a log, the command gets a pseudo-terminal for its output: it
+// sees a terminal of the same size, and what it prints is redacted. It has a session
+// of its own, without a controlling terminal: there is no other way to the log, such
+// as /dev/tty. The pseudo-terminal does not control that session either. The kernel
+// would then end what the command leaves running when the command itself ends.
 package child
 
 import (
@@ -29,8 +32,8 @@ type Command struct {
 	// Redact are the texts that the command's output is not to hold.
 	Redact []secret.String
 	// Published is set where a terminal is a log: CI agents that give a job a
-	// pseudo-terminal publish what is written to it. What goes to a person's own
-	// terminal is not touched.
+	// pseudo-terminal publish what is written to it. Where nothing is redacted, or on
+	// a person's own terminal, the command gets the terminal itself.
 	Published bool
 	// Orphans is set in a program that is process 1: whatever loses its parent
 	// becomes its child, and has to be reaped.
@@ -49,10 +52,19 @@ type Process struct {
 // left running may hold its pipes for ever.
 const linger = 500 * time.Millisecond
 
+// apart reports whether the command is kept from the terminal that the program is on.
+func (c Command) apart() bool { return c.Published && len(c.Redact) > 0 }
+
 // Start starts the command. The error is that of the system.
 func Start(c Command) (*Process, error) {
-	p := &Process{terminal: onTerminal(c.streams()), ended: make(chan int, 1)}
+	p := &Process{terminal: onTerminal(c.streams()) && !c.apart(), ended: make(chan int, 1)}
 	stdin, _ := c.Stdin.(*os.File)
+	if stdin != nil && c.apart() && isTerminal(stdin) {
+		if reader, err := readOnly(stdin); err == nil {
+			defer func() { _ = reader.Close() }()
+			stdin = reader
+		}
+	}
 	files := []*os.File{stdin}
 	var handed []*os.File
 	for i, w := range []io.Writer{c.Stdout, c.Stderr} {
@@ -70,7 +82,8 @@ func Start(c Command) (*Process, error) {
 			var err error
 			if terminal {
 				o, end, err = newTerminal(f, c.Redact)
-			} else {
+			}
+			if !terminal || err != nil { // no more pseudo-terminals, or no /dev/ptmx: a pipe redacts too
 				o, end, err = newOutput(w, c.Redact)
 			}
 			if err != nil {

@@ -15,6 +15,7 @@ type output struct {
 	to       secret.Value[*redactor]
 	done     chan struct{}
 	terminal *os.File // whose place the pipe takes, nil for none
+	waits    bool     // a read of the pipe knows no deadline
 }
 
 // newOutput returns an output and the end of its pipe that the command is given.
@@ -58,8 +59,8 @@ func (o *output) finish(over <-chan struct{}) {
 		return
 	case <-over:
 	}
-	if o.pipe.SetReadDeadline(time.Unix(1, 0)) != nil {
-		return // a system whose pipes have no deadline: the copy ends with the program
+	if o.waits || o.pipe.SetReadDeadline(time.Unix(1, 0)) != nil {
+		return // the copy ends with the program
 	}
 	<-o.done
 }

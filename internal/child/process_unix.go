@@ -22,7 +22,9 @@ type process struct {
 
 func (p *Process) start(c Command, files []*os.File) error {
 	p.group, p.leads = !p.terminal, leadsSession()
-	started, err := os.StartProcess(c.Path, c.Args, &os.ProcAttr{Env: c.Env.Reveal(), Files: files, Sys: &syscall.SysProcAttr{Setpgid: p.group}})
+	apart := c.apart()
+	sys := &syscall.SysProcAttr{Setpgid: p.group && !apart, Setsid: apart} // a session is a group, too
+	started, err := os.StartProcess(c.Path, c.Args, &os.ProcAttr{Env: c.Env.Reveal(), Files: files, Sys: sys})
 	if err != nil {
 		return err
 	}

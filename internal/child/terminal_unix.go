@@ -15,9 +15,8 @@ import (
 )
 
 // newTerminal returns an output to a terminal, and the end of a pseudo-terminal for
-// the command, which then still sees a terminal of the same size. Input, job control
-// and signals stay with the terminal itself: the new one carries output only, and
-// changes no byte of it.
+// the command, which then still sees a terminal of the same size. It carries output
+// only, and changes no byte of it: input is still that of the terminal itself.
 func newTerminal(to *os.File, secrets []secret.String) (*output, *os.File, error) {
 	ours, theirs, err := pty.Open()
 	if err != nil {
@@ -26,7 +25,8 @@ func newTerminal(to *os.File, secrets []secret.String) (*output, *os.File, error
 	if err := raw(theirs); err != nil {
 		return nil, nil, errors.Join(err, ours.Close(), theirs.Close())
 	}
-	o := &output{pipe: ours, to: secret.Hold(newRedactor(to, secrets)), done: make(chan struct{}), terminal: to}
+	ours, waits := withDeadlines(ours)
+	o := &output{pipe: ours, waits: waits, to: secret.Hold(newRedactor(to, secrets)), done: make(chan struct{}), terminal: to}
 	o.resize()
 	return o, theirs, nil
 }
@@ -47,8 +47,14 @@ func (o *output) resize() {
 	if o.terminal == nil {
 		return
 	}
-	// A size that cannot be set is that of before.
-	_ = pty.InheritSize(o.terminal, o.pipe)
+	size, err := unix.IoctlGetWinsize(int(o.terminal.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return // the size is that of before
+	}
+	conn, err := o.pipe.SyscallConn() // not Fd, after which a read knows no deadline
+	if err == nil {
+		_ = conn.Control(func(fd uintptr) { _ = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, size) })
+	}
 }
 
 // atEnd reports whether a read failed because nobody holds the other end: of a

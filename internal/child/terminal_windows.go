@@ -19,3 +19,6 @@ func (o *output) resize() {}
 func atEnd(err error) bool { return errors.Is(err, io.EOF) }
 
 func resizes(os.Signal) bool { return false }
+
+// readOnly fails: the input of a console is not written to.
+func readOnly(*os.File) (*os.File, error) { return nil, errors.ErrUnsupported }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os/exec"
-	"sync"
 	"syscall"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/jenkins-token/jenkins-token/internal/lease"
 	"github.com/jenkins-token/jenkins-token/internal/secret"
 	"github.com/jenkins-token/jenkins-token/internal/settings"
+	"github.com/jenkins-token/jenkins-token/jenkins"
 )
 
 // exec lends a token to one command.
@@ -60,10 +60,11 @@ func (j *job) exec(ctx context.Context) error {
 		j.undo(ctx, record, l)
 		return j.cannotRun(err)
 	}
-	revocation := j.revocation(ctx, record)
-	exit := process.Wait(j.Signals.incoming, revocation.whenAsked)
+	r := &revocation{job: j, record: record, loan: l}
+	exit := process.Wait(j.Signals.incoming, func() { r.askedToEnd(ctx) })
 	remove()
-	return j.reclaim(ctx, record, l, process, exit, revocation)
+	r.stopWaiting()
+	return j.reclaim(ctx, r, process, exit)
 }
 
 // onCI reports whether the program runs in a job, where a terminal is a log and a
@@ -73,60 +74,75 @@ func (j *job) onCI() bool {
 	return j.system.Name() != "plain" || text != "" && text != "false"
 }
 
-// patience is how long a command that was asked to end has its token still, by
-// system: what kills it comes a few seconds later, and then nothing revokes.
-func patience(system string) time.Duration {
-	switch system {
-	case "buildkite":
-		return 4 * time.Second // killed 9 s after TERM (agent, --signal-grace-period-seconds)
-	case "github", "azure":
-		return 3 * time.Second // INT, TERM after 7.5 s, killed 2.5 s later (ProcessInvoker.cs of runner and agent)
-	}
-	// docker stop kills 10 s after TERM, and so do the systems that run containers;
-	// Kubernetes 30 s (terminationGracePeriodSeconds); gitlab-runner 10 s (ForceKillTimeout).
-	return 3 * time.Second
-}
+// patience is how long a command that was asked to end keeps its token, on a system
+// that then kills it after so long. The other half is for the revocation.
+func patience(grace time.Duration) time.Duration { return min(grace/2, 4*time.Second) }
 
-// revocation is the end of a command's token: when the command has ended, or on a CI
-// system some seconds after it was asked to.
+// revocation is what becomes of the token of a running command. On a CI system it is
+// revoked some seconds after the command was asked to end, even when the command goes
+// on, because the system is about to kill both. Otherwise, and where that failed, it
+// is revoked when the command has ended.
 type revocation struct {
-	j      *job
+	job    *job
 	record lease.Record
-	once   sync.Once
-	early  context.Context
-	ended  context.CancelFunc
+	loan   *loan
 
-	ending lease.Ending
-	left   []lease.Left
+	stop context.CancelFunc // ends the wait for the time; nil when the command was not asked to end
+	over chan struct{}      // closed when the wait has ended, and what it did is done
+	// The rest is read after over.
+	done bool         // the token is revoked, and that is said
+	left []lease.Left // what may be left, where a refused login keeps it from being tried again
 }
 
-func (j *job) revocation(ctx context.Context, r lease.Record) *revocation {
-	early, ended := context.WithCancel(ctx)
-	return &revocation{j: j, record: r, early: early, ended: ended}
-}
-
-// whenAsked is called when the command is asked to end.
-func (r *revocation) whenAsked() {
-	if !r.j.onCI() {
-		return // Control-C on a person's terminal is the command's own matter
+// askedToEnd begins the wait. Control-C on a person's terminal is the command's own
+// matter, and so is a token that is not to be revoked.
+func (r *revocation) askedToEnd(ctx context.Context) {
+	if !r.job.onCI() || !r.record.Settings.Revoke {
+		return
 	}
+	waiting, stop := context.WithCancel(ctx)
+	r.stop, r.over = stop, make(chan struct{})
 	go func() {
-		if r.j.Pause(r.early, patience(r.j.system.Name())) == nil {
-			r.revoke(context.WithoutCancel(r.early))
+		defer close(r.over)
+		if r.job.Pause(waiting, patience(ci.KillGrace(r.job.system.Name()))) == nil {
+			r.early(ctx)
 		}
 	}()
 }
 
-// revoke revokes the token, once, and waits until it is done.
-func (r *revocation) revoke(ctx context.Context) {
-	r.once.Do(func() {
-		releaser := r.j.releaser(r.j.account, false)
-		releaser.Life.Timeout = r.j.account.Timeout
-		r.ending, r.left = releaser.Release(ctx, r.record)
-		if len(r.left) == 0 && (r.ending != lease.Kept || r.record.Settings.Legacy == settings.LegacyRead) {
-			r.j.ended(r.record, r.ending)
+// stopWaiting is called when the command has ended.
+func (r *revocation) stopWaiting() {
+	if r.stop != nil {
+		r.stop()
+		<-r.over
+	}
+}
+
+// early revokes the token while the command runs. It does nothing that can wait, takes
+// no longer than the grace, and says at once what came of it.
+func (r *revocation) early(ctx context.Context) {
+	j := r.job
+	releaser := j.releaser(j.account, false)
+	releaser.Life.Timeout = min(j.account.Timeout, lease.Grace)
+	record := r.record
+	record.Settings.Sweep = false
+	ending, left := releaser.Release(ctx, record)
+	if r.done = len(left) == 0; r.done {
+		r.loan.Drop()
+		j.ended(record, ending)
+		return
+	}
+	for _, one := range left {
+		failed, ok := errors.AsType[*jenkins.Error](one.Err)
+		if ok && (failed.Kind == jenkins.KindRefused || failed.Kind == jenkins.KindRepeated) {
+			r.left = left
+			j.report(left)
+			return
 		}
-	})
+	}
+	for _, one := range left {
+		j.system.Say(ci.Notice, remains(one, 1)+"; this is tried again when the command has ended")
+	}
 }
 
 // lend makes the token. A signal undoes it: the command never starts.
@@ -176,29 +192,41 @@ func (j *job) undo(ctx context.Context, r lease.Record, l *loan) {
 
 // reclaim ends the token of a command that has ended, and gives the command's
 // exit code: no failure of ours hides that of the command.
-func (j *job) reclaim(ctx context.Context, r lease.Record, l *loan, process *child.Process, exit child.Exit, revocation *revocation) error {
+func (j *job) reclaim(ctx context.Context, r *revocation, process *child.Process, exit child.Exit) error {
 	s := j.account
-	revocation.ended()
 	ctx, hurry := context.WithCancel(ctx)
 	defer hurry()
 	if exit.Asked {
 		hurry() // whoever asked the command to end will not wait long for us
 	}
 	ctx = j.Signals.watch(ctx, func(code int) {
-		j.report([]lease.Left{{Record: r, Name: r.TokenName, UUID: r.TokenUUID, Err: lease.ErrInterrupted}})
+		if !r.done {
+			j.report([]lease.Left{{Record: r.record, Name: r.record.TokenName, UUID: r.record.TokenUUID, Err: lease.ErrInterrupted}})
+		}
 		j.Signals.leave(cmp.Or(exit.Code, code))
 	})
 	defer j.Signals.stop()
-	revocation.revoke(ctx)
-	ending, left := revocation.ending, revocation.left
+	var ending lease.Ending
+	var left []lease.Left
+	if !r.done && r.left == nil {
+		releaser := j.releaser(s, false)
+		releaser.Life.Timeout = s.Timeout
+		ending, left = releaser.Release(ctx, r.record)
+	}
 	process.Finish()
 	switch {
-	case ending == lease.Kept && r.Settings.Legacy != settings.LegacyRead:
-		j.report([]lease.Left{leftAlone(r)})
+	case r.done:
+	case r.left != nil:
+		left = r.left
+	case ending == lease.Kept && r.record.Settings.Legacy != settings.LegacyRead:
+		j.report([]lease.Left{leftAlone(r.record)})
 	case len(left) == 0:
-		l.Drop()
+		r.loan.Drop()
+		j.ended(r.record, ending)
 	}
-	j.report(left)
+	if r.left == nil { // else it is said already
+		j.report(left)
+	}
 	switch {
 	case exit.Code != 0:
 		return &exitError{code: exit.Code}

@@ -40,7 +40,7 @@ func (l *loan) Keep(r lease.Record) error {
 // besides: it also sees what other commands of the job print.
 func (l *loan) Mask(texts []secret.String) error {
 	l.masks = texts
-	if agent, ok := l.job.system.(redactingAgent); ok {
+	if agent, ok := l.job.system.(redactingAgent); ok && !l.job.flags.set["no-redact"] {
 		agent.Redact(texts...)
 	}
 	return nil

@@ -40,7 +40,7 @@ func TestJobsShowNoSecret(t *testing.T) {
 	secrettest.Hidden(t, "loan", l, token, password, header)
 	secrettest.Hidden(t, "place", &place{job: j}, token, password, header)
 	secrettest.Hidden(t, "kept", kept{record: record}, token)
-	secrettest.Hidden(t, "revocation", &revocation{j: j, record: record, left: []lease.Left{{Record: record}}}, token, password, header)
+	secrettest.Hidden(t, "revocation", &revocation{job: j, loan: l, record: record, left: []lease.Left{{Record: record}}}, token, password, header)
 	secrettest.Hidden(t, "diagnosis", &diagnosis{j: j, settings: j.account}, token, password, header)
 	secrettest.Hidden(t, "releaser", j.releaser(j.account, false), token, password, header)
 }
