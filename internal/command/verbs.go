@@ -89,9 +89,10 @@ func verbs() []verb {
 		{
 			name: "exec", arguments: "COMMAND [ARG...]", text: "lend a token to one command, and revoke it when that ends",
 			about: "Runs the command with a token in JENKINS_URL, JENKINS_USER_ID, JENKINS_USERNAME and JENKINS_API_TOKEN; of the settings below nothing else is left in its environment. " +
-				"Signals go on to the command and its children, and the second SIGINT or SIGTERM kills them; on a terminal Control-C is theirs alone. " +
-				"What the command prints elsewhere than to a terminal has the token replaced by ***. " +
-				"The token is revoked when the command has ended, whatever that left running. " +
+				"Signals go on to the command and its children, and the second SIGINT or SIGTERM kills them. " +
+				"The token is replaced by *** in what the command prints. " +
+				"The token is revoked when the command has ended, whatever that left running; on a CI system also a few seconds after the first SIGINT or SIGTERM. " +
+				"On a person's own terminal nothing is replaced, and Control-C is the command's own. " +
 				"In the script of a step begin the line with exec, so that a signal to the shell gets here: exec jenkins-token exec -- make deploy",
 			settings: true, making: true, positional: anyNumber,
 			options: []option{
