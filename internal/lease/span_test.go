@@ -235,10 +235,22 @@ func TestCrowdedAccount(t *testing.T) {
 	if len(w.notices) != 1 || !strings.Contains(w.notices[0], "more than 500 tokens") {
 		t.Errorf("create said %q", w.notices)
 	}
-	w.notices = nil
-	r.Settings.Sweep = true
-	if ending, left := w.releaser(false).Release(t.Context(), r); ending != lease.Revoked || left != nil || len(w.notices) != 1 {
-		t.Errorf("%v, %+v; said %q", ending, left, w.notices)
+	// The post step reads for two seconds of real time, in which a busy machine may not
+	// come to the end of the page.
+	for try := 1; ; try++ {
+		w.notices = nil
+		r.Settings.Sweep = true
+		ending, left := w.releaser(false).Release(t.Context(), r)
+		if ending != lease.Revoked || left != nil || len(w.notices) > 1 {
+			t.Fatalf("%v, %+v; said %q", ending, left, w.notices)
+		}
+		if len(w.notices) == 1 {
+			return
+		}
+		if try == 10 {
+			t.Fatal("the post step said nothing")
+		}
+		r = w.acquire(nil)
 	}
 }
 
