@@ -24,10 +24,18 @@ type broken struct{}
 
 func (broken) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
 
+// lines is what was written to a stream, with the line ends of Unix: go-githubactions
+// writes those of the system, and the runner takes both.
+type lines struct{ bytes.Buffer }
+
+func (l *lines) String() string { return unixLines(l.Buffer.String()) }
+
+func unixLines(text string) string { return strings.ReplaceAll(text, "\r\n", "\n") }
+
 // stage is a CI around a test, with what was written to its streams and given to
 // its tools.
 type stage struct {
-	out, err bytes.Buffer
+	out, err lines
 	captured bool
 	noTool   bool
 	argv     []string // of all tools, with their environments
@@ -240,7 +248,7 @@ func TestWords(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			var out, err bytes.Buffer
+			var out, err lines
 			say(detect(t, row.system, nil, &out, &err, row.captured))
 			if out.String() != row.out || err.String() != row.err {
 				t.Errorf("standard output %q, want %q\nstandard error %q, want %q", out.String(), row.out, err.String(), row.err)

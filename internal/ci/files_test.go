@@ -74,11 +74,14 @@ func TestRefusedThroughLinks(t *testing.T) {
 	if err := os.Symlink(checkout, link); err != nil {
 		t.Fatal(err)
 	}
+	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Skip("this system makes no links: ", err)
+	}
 	for _, row := range []struct{ name, public, path string }{
 		{"a link into the checkout", checkout, filepath.Join(link, "lease.json")},
 		{"the checkout is a link", link, filepath.Join(checkout, "lease.json")},
 		{"below a directory that is not there yet", link, filepath.Join(link, "a", "b", "lease.json")},
-		{"all is the checkout", "/", filepath.Join(dir, "lease.json")},
+		{"all is the checkout", filepath.VolumeName(dir) + "/", filepath.Join(dir, "lease.json")},
 	} {
 		if _, refused := (ci.Files{Public: []ci.Public{{Path: row.public}}}).Refused(row.path); !refused {
 			t.Errorf("%s: not refused", row.name)
@@ -144,7 +147,7 @@ func TestPrivatePlaces(t *testing.T) {
 	}
 	var s stage
 	env := texts{"BUILDKITE_JOB_ID": "one*/..", "TMPDIR": "/scratch"}
-	if got, want := s.system(t, "buildkite", env).Files().Record("x"), "/scratch/jenkins-token-one____-x.json"; got != want {
+	if got, want := s.system(t, "buildkite", env).Files().Record("x"), filepath.FromSlash("/scratch/jenkins-token-one____-x.json"); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	if files := s.system(t, "buildkite", texts{"TMPDIR": "/scratch"}).Files(); files.Private != "" {

@@ -1,7 +1,6 @@
 package ci_test
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -34,7 +33,7 @@ func files(t *testing.T) (env texts, read func(variable string) string) {
 		if err != nil {
 			t.Error(err)
 		}
-		return string(text)
+		return unixLines(string(text))
 	}
 }
 
@@ -67,7 +66,7 @@ func TestGitHubByFiles(t *testing.T) {
 func TestGitHubByCommands(t *testing.T) {
 	t.Parallel()
 	for _, captured := range []bool{false, true} {
-		var out, other bytes.Buffer
+		var out, other lines
 		h := detect(t, "github", nil, &out, &other, captured).(*ci.GitHub)
 		for _, err := range []error{h.Open(), h.Keep([]byte(`{"v":1,"a":"50%"}`)), h.Output("token", "a::b"), h.Summary("nowhere"), h.Mask(secret.New("abc"))} {
 			if err != nil {
@@ -257,7 +256,7 @@ func TestSideFile(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			var s stage
-			if got := s.github(t, row.env).SideFile(); got != row.want {
+			if got := filepath.ToSlash(s.github(t, row.env).SideFile()); got != row.want {
 				t.Errorf("got %q, want %q", got, row.want)
 			}
 		})

@@ -113,7 +113,7 @@ func TestGolden(t *testing.T) {
 			run, files := system.Run(), system.Files()
 			fmt.Fprintf(&b, "\nname: %s\nwhere: %s\nrun: %s\njob: %s\n", system.Name(), run.Where, run.ID, run.Job)
 			if files.Private != "" {
-				fmt.Fprintf(&b, "record: %s\n", files.Record("7f3k9q2m"))
+				fmt.Fprintf(&b, "record: %s\n", filepath.ToSlash(files.Record("7f3k9q2m")))
 			}
 			for _, public := range files.Public {
 				fmt.Fprintf(&b, "refused: %s (%s)\n", public.Path, public.What)

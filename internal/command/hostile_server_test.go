@@ -261,13 +261,13 @@ func (s *siege) run(name string) result {
 	case <-time.After(6 * time.Minute):
 		s.t.Fatal("the program hangs")
 	}
-	r.stdout, r.stderr = stdout.String(), stderr.String()
+	r.stdout, r.stderr = unixLines(stdout.String()), unixLines(stderr.String())
 	read := func(file string) string {
 		text, err := os.ReadFile(s.file(file))
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		return string(text)
+		return unixLines(string(text))
 	}
 	r.output, r.state, r.summary = read("output"), read("state"), read("summary")
 	if pairs := s.pairs("state", r.state); len(pairs) > 0 && name == "create" {

@@ -95,9 +95,9 @@ func (w *oidcWorld) runArgs(args ...string) (string, int) {
 		Pause: func(ctx context.Context, d time.Duration) error { w.pass(d); return ctx.Err() },
 	}
 	code := p.Run(w.t.Context())
-	w.out.Write(out.Bytes())
+	w.out.WriteString(unixLines(out.String()))
 	w.env["STATE_LEASE"] = w.pair("GITHUB_STATE", "LEASE")
-	return out.String(), code
+	return unixLines(out.String()), code
 }
 
 // pair reads the last value of a key from a file of the runner.
@@ -108,7 +108,7 @@ func (w *oidcWorld) pair(file, key string) string {
 		w.t.Fatal(err)
 	}
 	value := ""
-	lines := strings.Split(string(text), "\n")
+	lines := strings.Split(unixLines(string(text)), "\n")
 	for i, line := range lines {
 		if strings.HasPrefix(line, key+"<<") && i+1 < len(lines) {
 			value = lines[i+1]

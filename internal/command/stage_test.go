@@ -210,7 +210,7 @@ func (s *stage) state() string {
 	text, _ := os.ReadFile(s.path("commands/STATE"))
 	const delimiter = "_GitHubActionsFileCommandDelimeter_\n"
 	state := ""
-	for pair := range strings.SplitSeq(string(text), "LEASE<<"+delimiter) {
+	for pair := range strings.SplitSeq(unixLines(string(text)), "LEASE<<"+delimiter) {
 		if value, ok := strings.CutSuffix(pair, "\n"+delimiter); ok {
 			state = value
 		}
@@ -245,7 +245,7 @@ func (s *stage) runContext(ctx context.Context, stdin string, args ...string) ra
 	}
 	begin := s.now()
 	r := ran{args: args, exit: p.Run(ctx), took: s.now().Sub(begin)}
-	r.stdout, r.stderr = stdout.String(), stderr.String()
+	r.stdout, r.stderr = unixLines(stdout.String()), unixLines(stderr.String())
 	s.look()
 	seen := map[string]bool{}
 	for _, request := range s.server.Requests() {

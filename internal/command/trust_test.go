@@ -492,7 +492,7 @@ func (w *street) output(t testing.TB, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, ok := strings.Cut(string(text), name+"<<_GitHubActionsFileCommandDelimeter_\n")
+	_, rest, ok := strings.Cut(unixLines(string(text)), name+"<<_GitHubActionsFileCommandDelimeter_\n")
 	if !ok {
 		t.Fatalf("got no output %s in %q", name, text)
 	}
