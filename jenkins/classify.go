@@ -11,15 +11,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"syscall"
-)
-
-var (
-	// errProxy is a proxy that was refused, refused, or has no valid address.
-	errProxy = errors.New("proxy")
-	// errNoConnection is a proxy that could not reach the controller.
-	errNoConnection = errors.New("no connection behind the proxy")
+	"time"
 )
 
 // kindOf classifies what the transport returned in place of an answer.
@@ -35,15 +30,30 @@ func kindOf(err error) Kind {
 		timeout   net.Error
 	)
 	switch {
-	case errors.Is(err, errProxy), errors.As(err, &op) && op.Op == "proxyconnect":
+	case errors.Is(err, errProxyAddress):
+		return KindProxyAddress
+	case errors.Is(err, errProxyLogin):
+		return KindProxyLogin
+	case errors.Is(err, errProxyRefused):
+		return KindProxyRefused
+	case errors.Is(err, errProxyForbidden):
+		return KindProxyForbidden
+	case errors.Is(err, errProxyTarget):
+		return KindProxyTarget
+	case errors.As(err, &op) && op.Op == "proxyconnect" && (errors.As(err, &record) || errors.As(err, &verify)):
+		return KindProxyTLS
+	case errors.Is(err, errProxy), op != nil && op.Op == "proxyconnect":
 		return KindProxy
-	case errors.Is(err, errNoConnection):
-		return KindConnect
+	case errors.Is(err, errOldTLS):
+		return KindOldTLS
 	case errors.Is(err, context.Canceled):
 		return KindCanceled
 	case errors.As(err, &authority):
 		return KindAuthority
 	case errors.As(err, &hostname):
+		if c := hostname.Certificate; c != nil && len(c.DNSNames)+len(c.IPAddresses) == 0 {
+			return KindNoName
+		}
 		return KindHostname
 	case errors.As(err, &invalid), errors.As(err, &verify):
 		return KindCertificate
@@ -77,12 +87,14 @@ var (
 )
 
 // classify fills in what an answer other than 200 means.
-func classify(e *Error, answer *http.Response) {
+func classify(e *Error, answer *http.Response, now time.Time) {
 	e.Status = answer.StatusCode
 	if v := ParseVersion(answer.Header.Get("X-Jenkins")); v.Known() {
-		e.Version = v
+		e.Version, e.named = v, true
 	}
 	switch status := answer.StatusCode; {
+	case answer.Header.Get("Cf-Mitigated") != "": // a challenge of Cloudflare's, whatever its status
+		e.Kind = KindForbidden
 	case status == http.StatusUnauthorized:
 		e.Kind = KindGateway
 		// BasicAuthenticationEntryPoint writes exactly this.
@@ -94,7 +106,10 @@ func classify(e *Error, answer *http.Response) {
 	case status == http.StatusForbidden:
 		e.Kind = forbidden(e, answer)
 	case status == http.StatusProxyAuthRequired: // of a proxy for plain http; a tunnel fails before
-		e.Kind = KindProxy
+		e.Kind = KindProxyRefused
+		if answer.Request == nil || answer.Request.Header.Get("Proxy-Authorization") == "" {
+			e.Kind = KindProxyLogin
+		}
 	case status >= 300 && status < 400:
 		e.Kind = KindRedirect
 		if to, err := answer.Location(); err == nil && to.Host != "" && to.Host != e.Host && hostPort.MatchString(to.Host) {
@@ -102,8 +117,12 @@ func classify(e *Error, answer *http.Response) {
 		}
 	case status == http.StatusNotFound:
 		e.Kind = KindNotFound
+	case status == http.StatusTooManyRequests:
+		e.Kind = KindRateLimit
+		e.RetryAfter = retryAfter(answer, now)
 	case status == http.StatusBadGateway, status == http.StatusServiceUnavailable, status == http.StatusGatewayTimeout:
 		e.Kind = KindUnavailable
+		e.RetryAfter = retryAfter(answer, now)
 	case status >= 500:
 		e.Kind = KindServer
 	case status >= 400:
@@ -111,6 +130,25 @@ func classify(e *Error, answer *http.Response) {
 	default:
 		e.Kind = KindAnswer
 	}
+}
+
+// retryAfter is the pause that an answer asks for, in seconds or until a date
+// (RFC 9110, 10.2.3); 0 when it names none.
+func retryAfter(answer *http.Response, now time.Time) time.Duration {
+	const longest = 24 * time.Hour // more than any timeout
+	text := strings.TrimSpace(answer.Header.Get("Retry-After"))
+	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
+		return min(time.Duration(seconds)*time.Second, longest)
+	}
+	until, err := http.ParseTime(text)
+	if err != nil {
+		return 0
+	}
+	// The date is by the sender's clock, as its Date is.
+	if date, err := http.ParseTime(answer.Header.Get("Date")); err == nil {
+		now = date
+	}
+	return max(0, min(until.Sub(now), longest))
 }
 
 // forbidden tells the answers 403 of Jenkins apart. Only the body tells a crumb
@@ -143,5 +181,8 @@ func loginPage(answer *http.Response, body []byte) bool {
 		return false
 	}
 	body = bytes.ToLower(body)
+	if bytes.Contains(body, []byte("just a moment")) || bytes.Contains(body, []byte("challenge-platform")) {
+		return false // of Cloudflare's, for a browser without a login
+	}
 	return bytes.Contains(body, []byte("<form")) || bytes.Contains(body, []byte("http-equiv")) || bytes.Contains(body, []byte("<script"))
 }

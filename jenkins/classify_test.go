@@ -3,6 +3,7 @@ package jenkins_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -57,8 +58,8 @@ func TestKindsOfAnswers(t *testing.T) {
 		{"404", answer(404, bodyText), jenkins.KindNotFound, false, ""},
 		{"400", answer(400, bodyText), jenkins.KindMethod, false, ""},
 		{"405", answer(405, bodyText), jenkins.KindMethod, false, ""},
-		{"407 of a proxy", answer(407, bodyText, "Proxy-Authenticate", `Basic realm="proxy"`), jenkins.KindProxy, false, ""},
-		{"429", answer(429, bodyText), jenkins.KindMethod, false, ""},
+		{"407 of a proxy", answer(407, bodyText, "Proxy-Authenticate", `Basic realm="proxy"`), jenkins.KindProxyLogin, false, ""},
+		{"429", answer(429, bodyText), jenkins.KindRateLimit, false, ""},
 		{"500", answer(500, bodyText), jenkins.KindServer, true, ""},
 		{"501", answer(501, bodyText), jenkins.KindServer, true, ""},
 		{"507", answer(507, bodyText), jenkins.KindServer, true, ""},
@@ -76,7 +77,14 @@ func TestKindsOfAnswers(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			address, _ := serve(t, test.answer)
+			asked := false // who the account is, to examine an answer before
+			address, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				if asked = asked || r.Method == http.MethodPost; asked && strings.HasSuffix(r.URL.Path, "/whoAmI/api/json") {
+					_, _ = io.WriteString(w, `{"name":"alice","anonymous":false}`)
+					return
+				}
+				test.answer(w, r)
+			})
 			host := strings.TrimPrefix(address, "http://")
 			check := func(err error, op jenkins.Op, method, path string, unclear bool) {
 				t.Helper()
@@ -95,13 +103,15 @@ func TestKindsOfAnswers(t *testing.T) {
 				}
 			}
 			cred := jenkins.APIToken(user, tokenText)
+			if test.want != jenkins.KindServer { // see TestExamination
+				_, err := newClient(t, address, cred).WhoAmI(t.Context())
+				check(err, jenkins.OpWhoAmI, "GET", "/whoAmI/api/json", false)
+			}
 			_, err := newClient(t, address, cred).CreateToken(t.Context(), "x", 1)
 			check(err, jenkins.OpCreate, "POST", methods+"generateNewToken", test.unclear)
 			_, err = newClient(t, address, cred).RenameToken(t.Context(), uuid, "x")
 			check(err, jenkins.OpRename, "POST", methods+"rename", test.unclear)
 			check(newClient(t, address, cred).RevokeToken(t.Context(), uuid), jenkins.OpRevoke, "POST", methods+"revoke", test.unclear)
-			_, err = newClient(t, address, cred).WhoAmI(t.Context())
-			check(err, jenkins.OpWhoAmI, "GET", "/whoAmI/api/json", false)
 		})
 	}
 }

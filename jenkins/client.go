@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -30,6 +31,7 @@ const (
 // several goroutines.
 type Client struct {
 	root    *url.URL
+	way     *way
 	self    string // path of the user: /me or /user/<id>
 	cred    Credential
 	headers secret.Value[http.Header]
@@ -40,7 +42,7 @@ type Client struct {
 
 	mu      sync.Mutex
 	crumb   *crumb
-	refused bool
+	trial   trial
 	version Version
 	clock   time.Duration // server's clock minus ours
 	dated   bool
@@ -65,7 +67,15 @@ func WithCA(bundle []byte) Option {
 			return errors.New("the CA certificate holds no PEM certificate")
 		}
 		c.transport.Reveal().TLSClientConfig.RootCAs = pool
-		return nil
+		for rest := bundle; ; {
+			var block *pem.Block
+			if block, rest = pem.Decode(rest); block == nil {
+				return nil
+			}
+			if certificate, err := x509.ParseCertificate(block.Bytes); err == nil {
+				c.way.given = append(c.way.given, certificate.RawSubject)
+			}
+		}
 	}
 }
 
@@ -79,6 +89,7 @@ func WithClientCertificate(certificate, key []byte) Option {
 			return errors.New("client certificate and client key are no PEM pair")
 		}
 		c.transport.Reveal().TLSClientConfig.Certificates = []tls.Certificate{pair}
+		c.transport.Reveal().TLSClientConfig.GetClientCertificate = nil
 		return nil
 	}
 }
@@ -113,12 +124,12 @@ func WithProxy(proxy func(*url.URL) (*url.URL, error)) Option {
 			u, err := proxy(r.URL)
 			if err != nil {
 				// The parse error of a proxy's address repeats its password.
-				return nil, errProxy
+				return nil, errProxyAddress
 			}
 			if u != nil && (u.RawQuery != "" || u.Fragment != "" || strings.Contains(u.Path, "@")) {
 				// A password that is not percent-encoded: what was read as the host may
 				// be a part of it.
-				return nil, errProxy
+				return nil, errProxyAddress
 			}
 			return u, nil
 		}
@@ -177,29 +188,23 @@ func New(root *url.URL, cred Credential, options ...Option) (*Client, error) {
 	if err := cred.check(); err != nil {
 		return nil, err
 	}
+	seen := new(way)
 	c := &Client{
 		root:    root,
+		way:     seen,
 		self:    "/me",
 		cred:    cred,
 		headers: secret.Hold(http.Header{"User-Agent": {"jenkins-token"}, "Accept-Language": {"en"}}),
 		timeout: 10 * time.Second,
 		now:     time.Now,
 		transport: secret.Hold(&http.Transport{
-			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+			TLSClientConfig:        seen.tlsConfig(),
 			ForceAttemptHTTP2:      true,
 			MaxResponseHeaderBytes: headerLimit,
 			MaxIdleConnsPerHost:    1,
 			IdleConnTimeout:        90 * time.Second,
 			TLSHandshakeTimeout:    10 * time.Second,
-			OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
-				switch answer.StatusCode {
-				case http.StatusOK:
-					return nil
-				case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-					return errNoConnection
-				}
-				return errProxy
-			},
+			OnProxyConnectResponse: connectAnswer,
 		}),
 	}
 	for _, option := range options {
@@ -226,7 +231,7 @@ func newHTTP(transport secret.Value[*http.Transport]) secret.Value[*http.Client]
 // that [New] would not take is the error of each request, and is not sent.
 func (c *Client) With(cred Credential) *Client {
 	return &Client{
-		root: c.root, self: "/me", cred: cred, transport: c.transport, http: newHTTP(c.transport),
+		root: c.root, way: c.way, self: "/me", cred: cred, transport: c.transport, http: newHTTP(c.transport),
 		headers: c.headers, timeout: c.timeout, now: c.now, version: c.Version(),
 	}
 }
@@ -280,12 +285,17 @@ func (c *Client) fail(r request, kind Kind) *Error {
 // send sends r, with the crumb if there is one, and hands a 200 to read. Every
 // other answer is an error.
 func (c *Client) send(ctx context.Context, r request, with *crumb, read func(*http.Response) error) error {
-	c.mu.Lock()
-	refused := c.refused
-	c.mu.Unlock()
-	if refused && !r.bare {
-		return c.fail(r, KindRepeated)
+	if r.bare {
+		return c.exchange(ctx, r, with, read)
 	}
+	if err := c.barred(r); err != nil {
+		return err
+	}
+	return c.judge(ctx, r, c.exchange(ctx, r, with, read))
+}
+
+// exchange is one request and its answer.
+func (c *Client) exchange(ctx context.Context, r request, with *crumb, read func(*http.Response) error) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 
@@ -323,6 +333,10 @@ func (c *Client) send(ctx context.Context, r request, with *crumb, read func(*ht
 		failed := c.fail(r, kindOf(err))
 		failed.Sent = connected
 		failed.Err = cause(err)
+		if shown, ok := errors.AsType[*tls.CertificateVerificationError](err); ok && failed.Kind == KindAuthority {
+			failed.Issuer, failed.Kind = c.way.unverified(shown.UnverifiedCertificates)
+		}
+		c.explain(ctx, failed)
 		return failed
 	}
 	defer drain(answer)
@@ -330,20 +344,18 @@ func (c *Client) send(ctx context.Context, r request, with *crumb, read func(*ht
 	if answer.StatusCode != http.StatusOK {
 		failed := c.fail(r, KindAnswer)
 		failed.Sent = true
-		classify(failed, answer)
+		classify(failed, answer, c.now())
+		c.explain(ctx, failed)
 		if to, err := answer.Location(); err == nil && failed.Kind == KindRedirect && r.op != OpLogin {
 			failed.Moved = movedRoot(c.root, to, r.path)
-		}
-		if failed.Kind == KindRefused && !r.bare {
-			c.mu.Lock()
-			c.refused = true
-			c.mu.Unlock()
 		}
 		return failed
 	}
 	if err := read(answer); err != nil {
 		failed := c.fail(r, KindAnswer)
 		failed.Status, failed.Sent = answer.StatusCode, true
+		failed.named = ParseVersion(answer.Header.Get("X-Jenkins")).Known()
+		failed.json = strings.HasPrefix(answer.Header.Get("Content-Type"), "application/json")
 		var known kindError
 		switch {
 		case errors.As(err, &known):
@@ -400,6 +412,9 @@ func (c *Client) post(ctx context.Context, r request, read func(*http.Response) 
 	if !errors.As(err, &failed) || failed.Kind != KindCrumb {
 		return err
 	}
+	if failed.CookiePath = held != nil && held.lost; failed.CookiePath {
+		return err
+	}
 	fresh, crumbErr := c.fetchCrumb(ctx)
 	if crumbErr != nil {
 		return crumbErr
@@ -407,7 +422,10 @@ func (c *Client) post(ctx context.Context, r request, read func(*http.Response) 
 	if fresh.off() {
 		return err
 	}
-	return c.send(ctx, r, fresh, read)
+	if err = c.send(ctx, r, fresh, read); errors.As(err, &failed) && failed.Kind == KindCrumb {
+		failed.CookiePath = fresh.lost
+	}
+	return err
 }
 
 // readAll reads an answer of at most answerLimit bytes.

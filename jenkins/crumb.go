@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/textproto"
+	"slices"
 	"strings"
 
 	"github.com/jenkins-token/jenkins-token/internal/secret"
@@ -20,6 +21,7 @@ type crumb struct {
 	value secret.String
 	from  string // URL it came from
 	jar   secret.Value[http.CookieJar]
+	lost  bool // the session's cookie is for another path, and will not be sent
 }
 
 func (k *crumb) off() bool { return k == nil || k.field == "" }
@@ -79,6 +81,9 @@ func (c *Client) fetchCrumb(ctx context.Context) (*crumb, error) {
 	fresh := &crumb{from: c.root.String() + path, jar: secret.Hold[http.CookieJar](jar)}
 	err = c.send(ctx, request{op: OpCrumb, method: http.MethodGet, path: path}, nil, func(answer *http.Response) error {
 		jar.SetCookies(answer.Request.URL, answer.Cookies())
+		fresh.lost = slices.ContainsFunc(answer.Cookies(), func(cookie *http.Cookie) bool {
+			return strings.HasPrefix(cookie.Name, "JSESSIONID") && cookie.Path != "" && !strings.HasPrefix(c.root.Path+"/", strings.TrimSuffix(cookie.Path, "/")+"/")
+		})
 		body, err := readAll(answer)
 		if err != nil {
 			return err

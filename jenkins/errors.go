@@ -3,6 +3,7 @@ package jenkins
 import (
 	"fmt"
 	"strconv"
+	"time"
 )
 
 // Op is what a request was for.
@@ -27,34 +28,49 @@ type Kind int
 // The kinds of errors. "Sent" in their descriptions means that the request may
 // have reached Jenkins.
 const (
-	KindAnswer      Kind = iota // sent; an answer that is not of the form expected (cut short, too large, not JSON)
-	KindRefused                 // 401 with Basic realm="Jenkins": Jenkins refused the login. Final
-	KindRepeated                // not sent: the credential of this client was refused before
-	KindGateway                 // another 401: something in front of Jenkins refused the request
-	KindCrumb                   // 403: no valid crumb
-	KindPermission              // 403: the user lacks Permission
-	KindOwner                   // 403 with an empty body: the path is not the user's own
-	KindAnonymous               // 403: Jenkins took the request for anonymous
-	KindForbidden               // another 403
-	KindRedirect                // 3xx, not followed
-	KindLoginPage               // a login page in place of the answer
-	KindNotFound                // 404
-	KindMethod                  // 405, or another 4xx
-	KindUnavailable             // 502, 503, 504: the controller is starting, stopping or unreachable for a proxy
-	KindServer                  // another 5xx; sent, and Jenkins may have acted
-	KindRejected                // Jenkins answered {"status":"error"}
-	KindPage                    // the token page has no layout known here, or does not show the token
-	KindCut                     // the token page is longer than the limit, or ended early
-	KindTimeout                 // no answer in time
-	KindCanceled                // the caller gave up
-	KindConnection              // the connection broke
-	KindConnect                 // no connection
-	KindResolve                 // the host's name is not known
-	KindProxy                   // the proxy could not be used
-	KindAuthority               // TLS: certificate of an unknown authority
-	KindHostname                // TLS: certificate of another host
-	KindCertificate             // TLS: certificate expired, or the handshake failed
-	KindNotTLS                  // the server does not speak TLS on this port
+	KindAnswer            Kind = iota // sent; an answer that is not of the form expected (cut short, too large, not JSON)
+	KindRefused                       // 401 with Basic realm="Jenkins": Jenkins refused the login. Final
+	KindRepeated                      // not sent: the credential of this client was refused before
+	KindRealm                         // a 5xx with the credential and none without it: the login failed in the security realm. Final
+	KindOther                         // something that is not Jenkins answered, without the credential too. Final
+	KindSpent                         // not sent: no request with the credential has worked so far; Err is what the last one failed with
+	KindRateLimit                     // 429: too many requests; see RetryAfter
+	KindGateway                       // another 401: something in front of Jenkins refused the request
+	KindCrumb                         // 403: no valid crumb
+	KindPermission                    // 403: the user lacks Permission
+	KindOwner                         // 403 with an empty body: the path is not the user's own
+	KindAnonymous                     // 403: Jenkins took the request for anonymous
+	KindForbidden                     // another 403
+	KindRedirect                      // 3xx, not followed
+	KindLoginPage                     // a login page in place of the answer
+	KindNotFound                      // 404
+	KindMethod                        // 405, or another 4xx
+	KindUnavailable                   // 502, 503, 504: the controller is starting, stopping or unreachable for a proxy
+	KindServer                        // another 5xx; sent, and Jenkins may have acted
+	KindRejected                      // Jenkins answered {"status":"error"}
+	KindPage                          // the token page has no layout known here, or does not show the token
+	KindCut                           // the token page is longer than the limit, or ended early
+	KindTimeout                       // no answer in time
+	KindCanceled                      // the caller gave up
+	KindConnection                    // the connection broke
+	KindConnect                       // no connection
+	KindResolve                       // the host's name is not known
+	KindProxy                         // the proxy could not be reached, or gave no valid answer
+	KindProxyAddress                  // the address of the proxy is not one
+	KindProxyLogin                    // 407: the proxy wants a login, and its address has none
+	KindProxyRefused                  // 407: the proxy refused the login in its address
+	KindProxyForbidden                // 403: the proxy does not allow connections to the controller
+	KindProxyTarget                   // 5xx: the proxy does not reach the controller
+	KindProxyTLS                      // TLS with the proxy itself failed
+	KindAuthority                     // TLS: certificate of an unknown authority
+	KindChain                         // TLS: the certificate of Issuer is missing, and is not among those of WithCA
+	KindHostname                      // TLS: certificate of another host
+	KindNoName                        // TLS: certificate without a subjectAltName
+	KindOldTLS                        // TLS: the server offers nothing newer than TLS 1.1
+	KindClientCertificate             // the server asks for a client certificate, and none was given
+	KindTLSPort                       // plain http to a port that speaks TLS
+	KindCertificate                   // TLS: certificate expired, or the handshake failed
+	KindNotTLS                        // the server does not speak TLS on this port
 )
 
 // Error is a request that did not give what was asked for. Its text and its
@@ -73,6 +89,18 @@ type Error struct {
 	Target     string  // of KindRedirect: host of another origin the controller points to
 	Sent       bool    // whether the request may have reached the controller
 	Err        error   // cause in the connection, not part of the text
+	// RetryAfter is the pause that the answer asked for, of KindRateLimit and
+	// KindUnavailable; 0 when it named none.
+	RetryAfter time.Duration
+	// Issuer, of KindAuthority and KindChain, names whoever vouches for the last
+	// certificate of the chain. It is the word of the certificate's maker: one line of
+	// at most 64 characters.
+	Issuer string
+	// CookiePath, of KindCrumb, says that the session's cookie is for another path than
+	// the root's, so that it was not sent back.
+	CookiePath bool
+	named      bool // the answer had a valid X-Jenkins
+	json       bool // the answer said that it is JSON
 
 	// Moved, of KindRedirect, is the root that the client should have been given, as
 	// far as the redirect tells it: where a load balancer sends a request on to
@@ -94,6 +122,17 @@ func (e *Error) what() string {
 		return "401, the account or its " + e.Credential.String() + " was refused"
 	case KindRepeated:
 		return "not sent, the " + e.Credential.String() + " was refused before"
+	case KindRealm:
+		return status + " with the " + e.Credential.String() + " and an answer without it: the login failed in the controller's security realm"
+	case KindOther:
+		return status + ", something that is not Jenkins answered"
+	case KindSpent:
+		if last, ok := e.Err.(*Error); ok {
+			return last.what() + "; not sent again, the " + e.Credential.String() + " has not worked yet"
+		}
+		return "not sent again, the " + e.Credential.String() + " has not worked yet"
+	case KindRateLimit:
+		return "429, the rate limit of the controller or of a gateway was reached"
 	case KindGateway:
 		return "401, but not from Jenkins: a gateway in front of it refused the request"
 	case KindCrumb:
@@ -141,9 +180,31 @@ func (e *Error) what() string {
 	case KindResolve:
 		return "the name of the host is not known"
 	case KindProxy:
-		return "the proxy refused or could not be reached"
+		return "the proxy could not be reached"
+	case KindProxyAddress:
+		return "the address of the proxy cannot be used"
+	case KindProxyLogin:
+		return "407, the proxy asks for a login"
+	case KindProxyRefused:
+		return "407, the proxy refused the login in its address"
+	case KindProxyForbidden:
+		return "the proxy does not allow connections to " + e.Host
+	case KindProxyTarget:
+		return "the proxy does not reach " + e.Host
+	case KindProxyTLS:
+		return "TLS with the proxy failed"
 	case KindAuthority:
 		return "TLS certificate signed by an unknown authority"
+	case KindChain:
+		return "TLS chain incomplete: the certificate of \"" + e.Issuer + "\" is missing"
+	case KindNoName:
+		return "TLS certificate without a subjectAltName"
+	case KindOldTLS:
+		return "the server offers only TLS older than 1.2"
+	case KindClientCertificate:
+		return "the server asks for a client certificate, and none was given"
+	case KindTLSPort:
+		return "plain http to a port that speaks TLS"
 	case KindHostname:
 		return "TLS certificate of another host"
 	case KindCertificate:
@@ -174,4 +235,10 @@ func (e *Error) Unclear() bool {
 
 // Unsent reports whether the request certainly never reached the controller,
 // so that it can be sent again without a second effect.
-func (e *Error) Unsent() bool { return !e.Sent && e.Kind != KindRepeated }
+func (e *Error) Unsent() bool {
+	switch e.Kind {
+	case KindRepeated, KindSpent, KindRealm, KindOther:
+		return false
+	}
+	return !e.Sent
+}

@@ -70,12 +70,12 @@ func TestKindsOfConnections(t *testing.T) {
 				_, _ = io.WriteString(w, bodyText)
 			})
 			return "https://ci.example.com", []jenkins.Option{through(t, strings.TrimPrefix(address, "http://"))}
-		}, jenkins.KindProxy, false},
+		}, jenkins.KindProxyRefused, false},
 		{"proxy has no address", func(t *testing.T) (string, []jenkins.Option) {
 			return "https://ci.example.com", []jenkins.Option{jenkins.WithProxy(func(*url.URL) (*url.URL, error) {
 				return nil, errors.New("parse http://bob:proxy-pa55@")
 			})}
-		}, jenkins.KindProxy, false},
+		}, jenkins.KindProxyAddress, false},
 		{"proxy of a kind that is not known", func(t *testing.T) (string, []jenkins.Option) {
 			return "https://ci.example.com", []jenkins.Option{jenkins.WithProxy(func(*url.URL) (*url.URL, error) {
 				return &url.URL{Scheme: "gopher", User: url.UserPassword("bob", "proxy-pa55"), Host: "127.0.0.1:1"}, nil

@@ -30,7 +30,7 @@ func TestSwitchingProtocolsDoesNotHang(t *testing.T) {
 	defer cancel()
 	select {
 	case err := <-done:
-		if failed := failure(t, err, jenkins.KindAnswer); failed.Status != http.StatusSwitchingProtocols {
+		if failed := failure(t, err, jenkins.KindOther); failed.Status != http.StatusSwitchingProtocols {
 			t.Errorf("status: got %d, want 101", failed.Status)
 		}
 	case <-ctx.Done():

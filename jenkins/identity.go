@@ -37,6 +37,11 @@ func (c *Client) identity(ctx context.Context, r request) (Identity, error) {
 		}
 		return err
 	})
+	if err == nil && !r.bare && !who.Anonymous {
+		c.mu.Lock()
+		c.trial.worked = true
+		c.mu.Unlock()
+	}
 	return who, err
 }
 

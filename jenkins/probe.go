@@ -38,7 +38,7 @@ func (c *Client) Probe(ctx context.Context) (Connection, error) {
 	if c.transport.Reveal().Proxy != nil {
 		proxy, err := c.transport.Reveal().Proxy(&http.Request{URL: c.root})
 		if err != nil {
-			return seen, c.fail(whoAmI(true), KindProxy)
+			return seen, c.fail(whoAmI(true), KindProxyAddress)
 		}
 		if proxy != nil {
 			seen.Proxy = proxy.Scheme + "://" + proxy.Host

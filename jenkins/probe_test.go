@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -58,7 +59,9 @@ func TestProbeOfAName(t *testing.T) {
 func TestProbeFails(t *testing.T) {
 	t.Parallel()
 	secure := jenkinstest.StartTLS(t, jenkinstest.WithUser(user, password))
-	other, _ := serve(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "<html>"+bodyText) })
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "<html>"+bodyText) }))
+	t.Cleanup(web.Close)
+	other := web.URL
 	proxied := jenkins.WithProxy(func(*url.URL) (*url.URL, error) {
 		return &url.URL{Scheme: "http", Host: strings.TrimPrefix(other, "http://"), User: url.UserPassword("bob", "proxy-pa55")}, nil
 	})
@@ -73,8 +76,8 @@ func TestProbeFails(t *testing.T) {
 		{"nothing listens", "http://" + closedPort(t), nil, jenkins.KindConnect, "", ""},
 		{"another authority", secure.URL, nil, jenkins.KindAuthority, strings.TrimPrefix(secure.URL, "https://"), ""},
 		{"no Jenkins", other, nil, jenkins.KindAnswer, strings.TrimPrefix(other, "http://"), ""},
-		{"no address of a proxy", other, broken, jenkins.KindProxy, "", ""},
-		{"a proxy's password that is not escaped", other, unescaped, jenkins.KindProxy, "", ""},
+		{"no address of a proxy", other, broken, jenkins.KindProxyAddress, "", ""},
+		{"a proxy's password that is not escaped", other, unescaped, jenkins.KindProxyAddress, "", ""},
 		{"a proxy that answers itself", "https://jenkins.test", proxied, jenkins.KindNotTLS, strings.TrimPrefix(other, "http://"), other},
 	} {
 		t.Run(test.name, func(t *testing.T) {

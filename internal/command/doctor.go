@@ -95,9 +95,9 @@ func (d *diagnosis) way(ctx context.Context) {
 func (d *diagnosis) proxy(seen jenkins.Connection, failed *jenkins.Error) {
 	variable, _ := d.j.proxyVariable(strings.ToUpper(d.settings.URL.Scheme) + "_PROXY")
 	switch {
-	case is(failed, jenkins.KindProxy) && seen.Proxy == "":
+	case is(failed, jenkins.KindProxyAddress):
 		d.fail("proxy", variable+" holds no address that can be used", failed)
-	case is(failed, jenkins.KindProxy):
+	case is(failed, jenkins.KindProxy, jenkins.KindProxyLogin, jenkins.KindProxyRefused, jenkins.KindProxyForbidden, jenkins.KindProxyTarget, jenkins.KindProxyTLS):
 		d.fail("proxy", seen.Proxy+" from "+variable+": "+what(failed), failed)
 	case seen.Proxy != "":
 		d.good("proxy", seen.Proxy+" from "+variable)
@@ -146,11 +146,13 @@ func (d *diagnosis) secure(seen jenkins.Connection, failed *jenkins.Error) {
 	switch {
 	case d.over:
 		d.skip("TLS", "")
+	case is(failed, jenkins.KindTLSPort):
+		d.fail("TLS", what(failed), failed)
 	case d.settings.URL.Scheme == "http" && jenkins.IsLoopback(d.settings.URL.Hostname()):
 		d.skip("TLS", "plain http within this machine")
 	case d.settings.URL.Scheme == "http":
 		d.warn("TLS", "plain http: whoever is on the way can read the credential", "use an https address of the controller")
-	case is(failed, jenkins.KindAuthority, jenkins.KindHostname, jenkins.KindCertificate, jenkins.KindNotTLS):
+	case is(failed, jenkins.KindAuthority, jenkins.KindChain, jenkins.KindHostname, jenkins.KindNoName, jenkins.KindCertificate, jenkins.KindOldTLS, jenkins.KindClientCertificate, jenkins.KindNotTLS):
 		found := what(failed)
 		if shown, ok := errors.AsType[*tls.CertificateVerificationError](failed); ok && len(shown.UnverifiedCertificates) > 0 {
 			found += ": " + certificate(shown.UnverifiedCertificates[0]) + ", until " + day(shown.UnverifiedCertificates[0].NotAfter)
@@ -200,7 +202,7 @@ func (d *diagnosis) answer(failed *jenkins.Error) {
 		d.skip("controller", "")
 	case failed == nil:
 		d.good("controller", "Jenkins is there and up")
-	case failed.Moved != "", is(failed, jenkins.KindAnswer, jenkins.KindUnavailable, jenkins.KindServer):
+	case failed.Moved != "", is(failed, jenkins.KindAnswer, jenkins.KindUnavailable, jenkins.KindServer, jenkins.KindRateLimit):
 		d.fail("controller", what(failed), failed)
 	default:
 		// A gateway may let only a login pass, or not this path.
@@ -224,7 +226,7 @@ func (d *diagnosis) login(ctx context.Context) {
 		d.fail("login", what(err), err)
 	case who.Anonymous:
 		d.fail("login", "the controller saw an anonymous user", &jenkins.Error{Kind: jenkins.KindAnonymous, Credential: d.client.Credential().Kind()})
-	case d.settings.Username != "" && !jenkins.SameUser(who.Name, d.settings.Username):
+	case d.settings.Username != "" && !jenkins.SameUser(who.Name, d.settings.Username) && d.client.Credential().Kind() == jenkins.CredentialAPIToken:
 		d.warn("login", as+", who is not username", "give username as the account's page in Jenkins shows it; does a gateway replace the login?")
 	default:
 		d.good("login", as)

@@ -40,6 +40,12 @@ func (j *job) hints(err error) []string {
 		}
 		return []string{"does a gateway in front of the controller replace the login? the token has been revoked"}
 	}
+	if unusable, ok := errors.AsType[*lease.NewTokenError](err); ok {
+		if failed, ok := errors.AsType[*jenkins.Error](unusable); ok && failed.Kind == jenkins.KindGateway {
+			return []string{"the gateway in front of the controller asks for a login of its own: exempt /me/, /user/, /whoAmI/ and /crumbIssuer/ from it, so that Jenkins checks the token"}
+		}
+		return []string{"the security realm does not accept new API tokens of this account: use an account whose tokens work, for instance one of Jenkins' own users"}
+	}
 	if old, ok := errors.AsType[*lease.LegacyError](err); ok {
 		return legacyHints(old)
 	}
@@ -77,6 +83,9 @@ func (j *job) hints(err error) []string {
 // advice is what to do about an answer of the controller.
 func (j *job) advice(failed *jenkins.Error, s *settings.Settings) []string {
 	token := failed.Credential == jenkins.CredentialAPIToken
+	if last, ok := failed.Err.(*jenkins.Error); ok && failed.Kind == jenkins.KindSpent {
+		failed = last
+	}
 	switch failed.Kind {
 	case jenkins.KindRefused, jenkins.KindRepeated:
 		return refused(failed, s)
@@ -85,7 +94,16 @@ func (j *job) advice(failed *jenkins.Error, s *settings.Settings) []string {
 			return []string{"the gateway did not take the bearer token: are its issuer, its audience and the job that it names (repository, branch, environment) those that may log in?"}
 		}
 		return []string{"a gateway asks for a login of its own: give it with headers or client-certificate"}
+	case jenkins.KindRealm:
+		return []string{"is the " + failed.Credential.String() + " right, and does the security realm accept it for scripts? use an API token of the account (api-token)", "nothing was created and nothing more was sent, so that no account is locked"}
+	case jenkins.KindOther:
+		return []string{"is url the root of Jenkins? the answer itself is not shown, it could hold a secret", "where a firewall or an edge service stands in front of it, exempt the runner there, or give its service token with headers"}
+	case jenkins.KindRateLimit:
+		return []string{"raise the limit for the runner, or give the command more time with timeout"}
 	case jenkins.KindCrumb:
+		if failed.CookiePath {
+			return []string{"the session cookie is for another path than url: in nginx set proxy_cookie_path, in Apache ProxyPassReverseCookiePath", "an API token of the account in place of its password needs no crumb"}
+		}
 		return []string{"a crumb belongs to a session and, before Jenkins 2.543, to an address: does a proxy drop cookies or change X-Forwarded-For?", "an API token of the account in place of its password needs no crumb"}
 	case jenkins.KindPermission:
 		return []string{"the account needs the permission that is missing (Overall/Read at least); an administrator grants it"}
@@ -126,7 +144,7 @@ func (j *job) advice(failed *jenkins.Error, s *settings.Settings) []string {
 	case jenkins.KindMethod:
 		return []string{"something in front of the controller does not let this request pass"}
 	case jenkins.KindUnavailable:
-		return []string{"the controller is starting, stopping or cut off from its proxy: try again in a minute"}
+		return []string{"the controller is starting, stopping or cut off from its proxy, or a gateway limits the rate of requests: try again in a minute"}
 	case jenkins.KindServer:
 		if failed.Op != jenkins.OpCreate {
 			return []string{"the controller's log says why"}
@@ -175,14 +193,36 @@ func (j *job) connection(failed *jenkins.Error) []string {
 	switch failed.Kind {
 	case jenkins.KindAuthority:
 		return []string{"give the certificate of your authority as ca-certificate: PEM text, or a path that the container sees"}
+	case jenkins.KindChain:
+		return []string{"let the server send its intermediate certificates too, or add the missing certificate to ca-certificate"}
+	case jenkins.KindNoName:
+		return []string{"the certificate has at most a common name, which is not looked at: issue it again with a subjectAltName"}
+	case jenkins.KindOldTLS:
+		return []string{"switch TLS 1.2 or 1.3 on in the server, or in the gateway in front of it"}
+	case jenkins.KindClientCertificate:
+		return []string{"set client-certificate and client-key"}
+	case jenkins.KindTLSPort:
+		return []string{"write url with https://"}
 	case jenkins.KindHostname:
 		return []string{"write url with a name that the certificate has"}
 	case jenkins.KindCertificate:
-		return []string{"is the certificate expired, or does the server ask for a client-certificate?"}
+		return []string{"is the certificate expired, or the clock of this machine wrong?"}
 	case jenkins.KindNotTLS:
 		return []string{"is the port that of plain http? then url begins with http:// (and needs allow-http)"}
 	case jenkins.KindProxy:
-		return []string{"see HTTPS_PROXY and HTTP_PROXY; hosts to be reached without it belong in NO_PROXY", "a user name and a password in the proxy's address are percent-encoded"}
+		return []string{"is the address in HTTPS_PROXY or HTTP_PROXY right? hosts to be reached without it belong in NO_PROXY"}
+	case jenkins.KindProxyAddress:
+		return []string{"see HTTPS_PROXY and HTTP_PROXY: percent-encode the user name and the password in them"}
+	case jenkins.KindProxyLogin:
+		return []string{"write the proxy's user name and password into HTTPS_PROXY or HTTP_PROXY: http://USER:PASSWORD@HOST:PORT, percent-encoded"}
+	case jenkins.KindProxyRefused:
+		return []string{"the user name or the password in HTTPS_PROXY or HTTP_PROXY is wrong; percent-encode both"}
+	case jenkins.KindProxyForbidden:
+		return []string{"let the proxy's administrator allow it, or put the host into NO_PROXY"}
+	case jenkins.KindProxyTarget:
+		return []string{"is the controller running, and may the proxy reach it? hosts to be reached without the proxy belong in NO_PROXY"}
+	case jenkins.KindProxyTLS:
+		return []string{"write http:// in HTTPS_PROXY if the proxy itself does not speak TLS; its certificate has to be one of the system's or of ca-certificate"}
 	case jenkins.KindResolve:
 		return []string{"a name of a service container is known only in its job's network; VPN names only to a runner inside"}
 	case jenkins.KindConnect:

@@ -41,15 +41,31 @@ type Keeper interface {
 const createTries = 12
 
 // IdentityError is a new token that logs in as somebody else than its owner.
-type IdentityError struct{ Anonymous bool }
+type IdentityError struct {
+	Anonymous bool
+	Account   bool // it is the account's own login that is anonymous
+}
 
 // Error implements error.
 func (e *IdentityError) Error() string {
+	if e.Account {
+		return "the login did not arrive: the controller saw an anonymous user"
+	}
 	if e.Anonymous {
 		return "the new token was not accepted as a login: the controller saw an anonymous user"
 	}
 	return "the new token logs in as another user than its owner"
 }
+
+// NewTokenError is a new token that Jenkins, or a gateway in front of it, refused as a
+// login. The token was revoked again unless it is reported as left.
+type NewTokenError struct{ Err error }
+
+// Error implements error.
+func (e *NewTokenError) Error() string { return "the new token was refused: " + e.Err.Error() }
+
+// Unwrap returns the refusal.
+func (e *NewTokenError) Unwrap() error { return e.Err }
 
 // KeepError is a record, or a mask, that could not be written.
 type KeepError struct{ Err error }
@@ -111,17 +127,8 @@ func (a *acquisition) run(ctx context.Context) error {
 	if a.order.ForUser != "" {
 		a.record.Username = a.order.ForUser
 	}
-	if a.record.Username == "" {
-		who, err := a.account.WhoAmI(ctx)
-		switch {
-		case err != nil:
-			return err
-		case who.Anonymous:
-			return &IdentityError{Anonymous: true}
-		case strings.Contains(who.Name, ":"):
-			return ErrColon
-		}
-		a.record.Username = who.Name
+	if err := a.identify(ctx); err != nil {
+		return err
 	}
 	err := a.create(ctx)
 	if is(err, jenkins.KindNotFound) {
@@ -145,6 +152,42 @@ func (a *acquisition) run(ctx context.Context) error {
 		return err
 	}
 	return a.settle(ctx)
+}
+
+// identify asks the controller for the id of the account. The name of a login with a
+// password need not be one: directories take mail addresses and CORP\name too, and an
+// API token works under the id alone, so with an API token the name given is the id.
+//
+// It is a request of its own, before the crumb and not beside it: a wrong password
+// sent twice at once would be two refused logins.
+func (a *acquisition) identify(ctx context.Context) error {
+	if a.record.Username != "" && (a.order.ForUser != "" || a.account.Credential().Kind() == jenkins.CredentialAPIToken) {
+		return nil
+	}
+	waits := a.life.pauses(a.life.Timeout)
+	for {
+		who, err := a.account.WhoAmI(ctx)
+		switch {
+		case err == nil && who.Anonymous:
+			return &IdentityError{Anonymous: true, Account: true}
+		case err == nil && strings.Contains(who.Name, ":"):
+			return ErrColon
+		case err == nil:
+			a.record.Username = who.Name
+			return nil
+		case a.record.Username != "" && blocked(err):
+			return nil // the name given may be the id: the new token will tell
+		case a.signalled.Err() != nil:
+			return ErrInterrupted
+		case !passing(err) || !a.wait(waits, failure(err)):
+			return err
+		}
+	}
+}
+
+// blocked reports whether something forbids the path of a request.
+func blocked(err error) bool {
+	return is(err, jenkins.KindForbidden) || is(err, jenkins.KindPermission) || is(err, jenkins.KindNotFound) || is(err, jenkins.KindMethod)
 }
 
 // create asks for a token until there is one. A request that provably never left
@@ -194,8 +237,8 @@ func (a *acquisition) create(ctx context.Context) error {
 // grow all the same: a gateway can say for ever that a controller which is up is
 // not ready.
 func (a *acquisition) wait(waits *pauses, answer *jenkins.Error) bool {
-	if answer.Kind == jenkins.KindUnavailable {
-		return waits.awaitStart(a.again, a.account)
+	if answer.Kind == jenkins.KindUnavailable && !waits.awaitStart(a.again, a.account) {
+		return false
 	}
 	return waits.wait(a.again, answer)
 }
@@ -302,9 +345,11 @@ func (a *acquisition) verify(ctx context.Context) error {
 			return nil
 		case err == nil:
 			return nil
-		case is(err, jenkins.KindForbidden), is(err, jenkins.KindPermission), is(err, jenkins.KindNotFound), is(err, jenkins.KindMethod):
+		case blocked(err):
 			a.life.Warn("the new token could not be tried: " + err.Error())
 			return nil
+		case is(err, jenkins.KindRefused), is(err, jenkins.KindGateway), is(err, jenkins.KindRealm):
+			return &NewTokenError{err}
 		case !passing(err) || !waits.wait(a.again, err):
 			return fmt.Errorf("try the new token: %w", err)
 		}
@@ -321,7 +366,11 @@ func (a *acquisition) settle(ctx context.Context) error {
 	if client == nil || a.order.ForUser != "" {
 		client = a.account
 	}
+	waits := a.life.pauses(a.life.Grace)
 	found, err := a.life.search(ctx, client, a.record.Lost())
+	for limited(err) && waits.wait(ctx, err) {
+		found, err = a.life.search(ctx, client, a.record.Lost())
+	}
 	if err != nil {
 		a.life.Notice("tokens of earlier tries are looked for in the post step: " + err.Error())
 		return nil

@@ -87,18 +87,44 @@ func (l Life) pauses(budget time.Duration) *pauses {
 // wait pauses after what failed, and reports whether there is time for another
 // try. Whoever waits for a controller that is not reached, or gives no answer, is told
 // once why and until when.
+//
+// After 429 and 503 the pauses are of a second and more, and as long as the answer
+// asked for: a gateway that limits the rate answers faster repeats with the same.
 func (p *pauses) wait(ctx context.Context, failed error) bool {
-	silent := is(failed, jenkins.KindTimeout) || is(failed, jenkins.KindConnect) || is(failed, jenkins.KindResolve)
+	silent := is(failed, jenkins.KindTimeout) || is(failed, jenkins.KindConnect) || is(failed, jenkins.KindResolve) ||
+		is(failed, jenkins.KindProxyTarget) || is(failed, jenkins.KindRateLimit)
 	if silent && !p.told && ctx.Err() == nil {
 		p.told = true
 		p.life.Notice(failed.Error() + "; trying again until " + p.life.Now().Add(p.left).UTC().Format("15:04:05 UTC"))
 	}
+	limit := longPause
+	if limited(failed) {
+		// Half of it and more is what follows.
+		p.next, limit = max(p.next, 2*limitedPause), longLimited
+	}
 	d := p.next/2 + time.Duration(p.life.jitter()*float64(p.next/2))
-	p.next = min(2*p.next, 2*time.Second)
+	p.next = min(2*p.next, limit)
+	if answer := failure(failed); answer != nil {
+		d = max(d, answer.RetryAfter)
+	}
 	if p.left -= d; p.left < 0 {
 		return false
 	}
 	return p.life.Pause(ctx, d) == nil
+}
+
+// Pauses grow to longPause; after a rate limit they begin at limitedPause and grow to
+// longLimited, half of it at the least.
+const (
+	longPause    = 2 * time.Second
+	limitedPause = 1100 * time.Millisecond
+	longLimited  = 16 * time.Second
+)
+
+// limited reports whether a request failed because too many came, or because the
+// controller or a gateway was not ready, which a gateway can mean by it.
+func limited(err error) bool {
+	return is(err, jenkins.KindRateLimit) || is(err, jenkins.KindUnavailable)
 }
 
 // jitter is in [0, 1).
@@ -130,7 +156,7 @@ func passing(err error) bool {
 	}
 	switch failed.Kind {
 	case jenkins.KindConnect, jenkins.KindResolve, jenkins.KindTimeout, jenkins.KindConnection,
-		jenkins.KindUnavailable, jenkins.KindServer, jenkins.KindAnswer:
+		jenkins.KindUnavailable, jenkins.KindServer, jenkins.KindAnswer, jenkins.KindRateLimit, jenkins.KindProxyTarget:
 		return true
 	}
 	return false

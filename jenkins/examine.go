@@ -1,0 +1,147 @@
+package jenkins
+
+import (
+	"context"
+	"errors"
+)
+
+// trials is how many requests may show a credential that has never worked, whatever
+// comes back: each may be a failed login at a directory that locks accounts.
+const trials = 3
+
+// trial is what the answers so far say of a client's credential.
+type trial struct {
+	worked   bool   // an answer showed that the controller accepts it
+	sent     int    // requests that showed it while it had not worked
+	examined bool   // see [Client.examine]
+	last     *Error // the failure before this request
+	verdict  Kind   // why it is not sent any more, 0 while it is
+}
+
+// barred says why r must not show the credential, nil when it may.
+func (c *Client) barred(r request) error {
+	c.mu.Lock()
+	known := c.trial
+	c.mu.Unlock()
+	switch {
+	case known.verdict == KindRefused:
+		return c.fail(r, KindRepeated)
+	case known.verdict != 0:
+		return c.fail(r, known.verdict)
+	case !known.worked && known.sent >= trials:
+		spent := c.fail(r, KindSpent)
+		spent.Err = known.last
+		return spent
+	}
+	return nil
+}
+
+// judge keeps what the outcome of a request with the credential says about it, and
+// examines one that Jenkins would not give. It returns the outcome, or a better one.
+func (c *Client) judge(ctx context.Context, r request, err error) error {
+	failed, _ := errors.AsType[*Error](err)
+	if err != nil && failed == nil {
+		return err // not sent
+	}
+	c.mu.Lock()
+	t := &c.trial
+	switch {
+	case failed == nil:
+		t.worked = t.worked || r.op != OpWhoAmI // [Client.identity] knows whom it named
+	case failed.accepted():
+		t.worked = true
+	case failed.Kind == KindRefused:
+		t.verdict = KindRefused
+	}
+	if failed != nil && failed.Sent {
+		t.sent++
+		t.last = failed
+	}
+	examine := !t.worked && !t.examined && failed != nil && failed.doubtful()
+	t.examined = t.examined || examine
+	c.mu.Unlock()
+	if !examine {
+		return err
+	}
+	return c.examine(ctx, r, failed)
+}
+
+// accepted reports whether an answer is one that Jenkins gives only to a login that
+// it took: its filter for logins stands before everything else.
+func (e *Error) accepted() bool {
+	switch e.Kind {
+	case KindPermission, KindOwner, KindCrumb, KindRejected, KindPage, KindCut:
+		return true
+	}
+	return false
+}
+
+// doubtful reports whether something else than Jenkins may have answered, or Jenkins
+// because the login failed in its realm.
+func (e *Error) doubtful() bool {
+	switch e.Kind {
+	case KindServer:
+		return true
+	case KindAnswer:
+		return !e.json
+	case KindForbidden, KindMethod:
+		return !e.named
+	}
+	return false
+}
+
+// examine finds out, once, what an unexpected answer to the credential means. It asks
+// the same server without the credential who it is: whoAmI answers everybody.
+//
+// Some realms throw at a credential that they do not know (azure-ad-plugin, issues 27
+// and 54): then each request with it is a 500, and the same without it is not. A
+// request to revoke or rename is not followed by another login: the token in it may
+// be dead by then.
+func (c *Client) examine(ctx context.Context, r request, failed *Error) error {
+	_, err := c.identity(ctx, whoAmI(true))
+	bare, _ := errors.AsType[*Error](err)
+	switch {
+	case err == nil && failed.Kind == KindServer:
+		return c.examineRealm(ctx, r, failed)
+	case bare != nil && !failed.named && !bare.named && bare.other():
+		failed.Kind = KindOther
+		c.conclude(KindOther)
+	}
+	return failed
+}
+
+func (c *Client) examineRealm(ctx context.Context, r request, failed *Error) error {
+	if r.op == OpRevoke || r.op == OpRename {
+		return failed
+	}
+	again := error(failed)
+	if r.op != OpWhoAmI {
+		_, again = c.identity(ctx, whoAmI(false))
+	}
+	answer, _ := errors.AsType[*Error](again)
+	switch {
+	case answer == nil:
+	case answer.Kind == KindServer:
+		failed.Kind = KindRealm
+		c.conclude(KindRealm)
+	case answer.Kind == KindRefused:
+		return answer
+	}
+	return failed
+}
+
+// other reports whether an answer to whoAmI without a credential cannot be Jenkins'.
+func (e *Error) other() bool {
+	switch e.Kind {
+	case KindAnswer, KindServer, KindForbidden, KindMethod, KindNotFound, KindLoginPage:
+		return true
+	}
+	return false
+}
+
+// conclude ends the sending of the credential.
+func (c *Client) conclude(verdict Kind) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.trial.verdict = verdict
+}
