@@ -72,6 +72,8 @@ func (e *Error) accepted() bool {
 	switch e.Kind {
 	case KindPermission, KindOwner, KindCrumb, KindRejected, KindPage, KindCut:
 		return true
+	case KindNotFound, KindForbidden, KindMethod:
+		return e.named
 	}
 	return false
 }
@@ -94,9 +96,7 @@ func (e *Error) doubtful() bool {
 // the same server without the credential who it is: whoAmI answers everybody.
 //
 // Some realms throw at a credential that they do not know (azure-ad-plugin, issues 27
-// and 54): then each request with it is a 500, and the same without it is not. A
-// request to revoke or rename is not followed by another login: the token in it may
-// be dead by then.
+// and 54): then each request with it is a 500, and the same without it is not.
 func (c *Client) examine(ctx context.Context, r request, failed *Error) error {
 	_, err := c.identity(ctx, whoAmI(true))
 	bare, _ := errors.AsType[*Error](err)
@@ -110,15 +110,16 @@ func (c *Client) examine(ctx context.Context, r request, failed *Error) error {
 	return failed
 }
 
+// examineRealm asks once more who the client is, with the credential. After requests
+// that can end the very token that they show it does not: that would be a refused
+// login.
 func (c *Client) examineRealm(ctx context.Context, r request, failed *Error) error {
-	if r.op == OpRevoke || r.op == OpRename {
+	switch r.op {
+	case OpRevoke, OpRename, OpChange:
 		return failed
 	}
-	again := error(failed)
-	if r.op != OpWhoAmI {
-		_, again = c.identity(ctx, whoAmI(false))
-	}
-	answer, _ := errors.AsType[*Error](again)
+	_, err := c.identity(ctx, whoAmI(false))
+	answer, _ := errors.AsType[*Error](err)
 	switch {
 	case answer == nil:
 	case answer.Kind == KindServer:

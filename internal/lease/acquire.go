@@ -179,7 +179,7 @@ func (a *acquisition) identify(ctx context.Context) error {
 			return nil // the name given may be the id: the new token will tell
 		case a.signalled.Err() != nil:
 			return ErrInterrupted
-		case !passing(err) || !a.wait(waits, failure(err)):
+		case !passing(err) || !waits.again(a.again, a.account, err):
 			return err
 		}
 	}
@@ -223,24 +223,13 @@ func (a *acquisition) create(ctx context.Context) error {
 		if unclear {
 			a.doubtful[name] = answer.Status == 500
 		}
-		if len(a.doubtful) >= createTries || !a.wait(waits, answer) {
+		if len(a.doubtful) >= createTries || !waits.again(a.again, a.account, answer) {
 			return failed
 		}
 		if unclear {
 			name, err = a.newName(a.life.Now())
 		}
 	}
-}
-
-// wait pauses before another try. A controller that is starting is asked for its
-// state, which needs neither a login nor another name, until it is up. The pauses
-// grow all the same: a gateway can say for ever that a controller which is up is
-// not ready.
-func (a *acquisition) wait(waits *pauses, answer *jenkins.Error) bool {
-	if answer.Kind == jenkins.KindUnavailable && !waits.awaitStart(a.again, a.account) {
-		return false
-	}
-	return waits.wait(a.again, answer)
 }
 
 // newName draws a name that ends a life after now, and records it before it is
@@ -336,7 +325,7 @@ func (a *acquisition) verify(ctx context.Context) error {
 		who, err := a.own.WhoAmI(ctx)
 		switch {
 		case err == nil && (who.Anonymous || !jenkins.SameUser(who.Name, a.record.Username)):
-			return &IdentityError{who.Anonymous}
+			return &IdentityError{Anonymous: who.Anonymous}
 		case err == nil && who.Name != a.record.Username:
 			a.record.Username = who.Name
 			if err := a.keeper.Keep(a.record); err != nil {
@@ -350,7 +339,7 @@ func (a *acquisition) verify(ctx context.Context) error {
 			return nil
 		case is(err, jenkins.KindRefused), is(err, jenkins.KindGateway), is(err, jenkins.KindRealm):
 			return &NewTokenError{err}
-		case !passing(err) || !waits.wait(a.again, err):
+		case !passing(err) || !waits.again(a.again, a.own, err):
 			return fmt.Errorf("try the new token: %w", err)
 		}
 	}
@@ -368,7 +357,7 @@ func (a *acquisition) settle(ctx context.Context) error {
 	}
 	waits := a.life.pauses(a.life.Grace)
 	found, err := a.life.search(ctx, client, a.record.Lost())
-	for limited(err) && waits.wait(ctx, err) {
+	for limited(err) && waits.again(ctx, client, err) {
 		found, err = a.life.search(ctx, client, a.record.Lost())
 	}
 	if err != nil {

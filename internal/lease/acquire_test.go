@@ -34,7 +34,7 @@ func TestAcquire(t *testing.T) {
 		{"by API token", nil, func(w *world) *jenkins.Client { return w.account() }, nil,
 			[]string{"POST generateNewToken 200", "GET /whoAmI/api/json 200"}, false},
 		{"by password", nil, func(w *world) *jenkins.Client { return w.client(jenkins.Password(owner, password)) }, nil,
-			[]string{"GET /crumbIssuer/api/json 200", "POST generateNewToken 200", "GET /whoAmI/api/json 200"}, false},
+			[]string{"GET /whoAmI/api/json 200", "GET /crumbIssuer/api/json 200", "POST generateNewToken 200", "GET /whoAmI/api/json 200"}, false},
 		{"by an account of another case", nil, func(w *world) *jenkins.Client { return w.client(jenkins.APIToken("ALICE", w.token.Value)) },
 			func(o *lease.Order) { o.Username = "ALICE" }, []string{"POST generateNewToken 200", "GET /whoAmI/api/json 200"}, false},
 		{"by a login that only the controller can name", nil, func(w *world) *jenkins.Client { return w.account() }, func(o *lease.Order) { o.Username = "" },
@@ -117,7 +117,7 @@ func TestAcquireOrder(t *testing.T) {
 	if got, want := k.told(), "intent, intent, mask 8, token, token"; got != want {
 		t.Errorf("told %s, want %s", got, want)
 	}
-	for i, want := range []struct{ creates, requests, names int }{{0, 0, 1}, {1, 1, 2}, {2, 2, 0}, {2, 2, 2}, {2, 5, 1}} {
+	for i, want := range []struct{ creates, requests, names int }{{0, 0, 1}, {1, 3, 2}, {2, 4, 0}, {2, 4, 2}, {2, 7, 1}} {
 		e := k.events[i]
 		if e.creates != want.creates || e.requests != want.requests || len(e.record.Names) != want.names {
 			t.Errorf("call %d (%s) after %d creates of %d requests with %d names, want %+v", i+1, e.what, e.creates, e.requests, len(e.record.Names), want)
@@ -126,7 +126,7 @@ func TestAcquireOrder(t *testing.T) {
 	if tokens := w.Tokens(owner); k.events[2].record.Token.Reveal() != tokens[len(tokens)-1].Value {
 		t.Error("what is masked first is not the token itself")
 	}
-	w.wantRequests("POST generateNewToken 500", "POST generateNewToken 200", "GET /whoAmI/api/json 200", "GET /me/configure 200", "POST revoke 200")
+	w.wantRequests("POST generateNewToken 500", "GET /whoAmI/api/json 200", "GET /whoAmI/api/json 200", "POST generateNewToken 200", "GET /whoAmI/api/json 200", "GET /me/configure 200", "POST revoke 200")
 }
 
 // What a fault does to an acquisition.
@@ -144,7 +144,7 @@ var outcomes = []struct {
 }{
 	{"create", map[string]string{
 		"drop-before": unsure, "drop-after": fine, "delay=1ms": fine, "hold": unsure, "status=500": fine, "status=502": unsure, "status=503": unsure, "status=504": unsure,
-		"status=404": failed, "status=405": failed, "status=429": failed, "500-acted": fine, "500-unsaved": fine, "redirect=https://sso.example/": failed,
+		"status=404": failed, "status=405": failed, "status=429": fine, "500-acted": fine, "500-unsaved": fine, "redirect=https://sso.example/": failed,
 		"login-page": failed, "gateway-401": failed, "gateway-403": failed, "truncated": fine, "huge": fine, "garbage": fine, "hostile": fine, "refuse": failed,
 	}},
 	{"whoami", map[string]string{
@@ -158,7 +158,7 @@ var outcomes = []struct {
 		"redirect=https://sso.example/": unsure, "login-page": unsure, "gateway-401": unsure, "gateway-403": unsure, "truncated": unsure, "huge": unsure, "garbage": unsure, "refuse": failed,
 	}},
 	{"page", map[string]string{
-		"drop-before": fine, "drop-after": fine, "delay=1ms": fine, "hold": unsure, "status=500": unsure, "status=503": unsure, "status=404": unsure,
+		"drop-before": fine, "drop-after": fine, "delay=1ms": fine, "hold": unsure, "status=500": unsure, "status=503": fine, "status=404": unsure,
 		"redirect=https://sso.example/": unsure, "login-page": unsure, "gateway-401": unsure, "gateway-403": unsure, "truncated": unsure, "huge": unsure, "garbage": unsure, "hostile": fine, "refuse": unsure,
 	}},
 	// The other identity makes the acquisition fail, so that it revokes.
@@ -280,7 +280,7 @@ func TestAcquireFailsAtOnce(t *testing.T) {
 		logins   int
 	}{
 		{"a wrong API token", func(w *world) *jenkins.Client { return w.client(jenkins.APIToken(owner, "wrong")) }, nil, []string{"POST generateNewToken 401"}, jenkins.KindRefused, 1},
-		{"a wrong password", func(w *world) *jenkins.Client { return w.client(jenkins.Password(owner, "wrong")) }, nil, []string{"GET /crumbIssuer/api/json 401"}, jenkins.KindRefused, 1},
+		{"a wrong password", func(w *world) *jenkins.Client { return w.client(jenkins.Password(owner, "wrong")) }, nil, []string{"GET /whoAmI/api/json 401"}, jenkins.KindRefused, 1},
 		{"a wrong login that only the controller can name", func(w *world) *jenkins.Client { return w.client(jenkins.APIToken(owner, "wrong")) }, func(o *lease.Order) { o.Username = "" }, []string{"GET /whoAmI/api/json 401"}, jenkins.KindRefused, 1},
 		{"another's account", func(w *world) *jenkins.Client { return w.account(jenkins.WithUser("bob")) }, func(o *lease.Order) { o.ForUser = "bob" }, []string{"POST generateNewToken 403"}, jenkins.KindOwner, 0},
 	} {

@@ -115,7 +115,7 @@ func TestLegacyTaken(t *testing.T) {
 				if again, err := lease.Decode(withoutToken(t, r)); err != nil || again.Complete() || !again.Legacy() {
 					t.Errorf("without the token: %+v, %v", again, err)
 				}
-				w.wantRequests("GET /crumbIssuer/api/json 200", "POST generateNewToken 404", "GET /me/configure 200", "GET /whoAmI/api/json 200")
+				w.wantRequests("GET /whoAmI/api/json 200", "GET /crumbIssuer/api/json 200", "POST generateNewToken 404", "GET /me/configure 200", "GET /whoAmI/api/json 200")
 			})
 		}
 	}

@@ -118,7 +118,7 @@ func (p *pauses) wait(ctx context.Context, failed error) bool {
 const (
 	longPause    = 2 * time.Second
 	limitedPause = 1100 * time.Millisecond
-	longLimited  = 16 * time.Second
+	longLimited  = 4 * time.Second
 )
 
 // limited reports whether a request failed because too many came, or because the
@@ -173,6 +173,16 @@ func (l Life) starting(ctx context.Context, c *jenkins.Client) bool {
 	}
 	starting, err := c.Starting(ctx)
 	return starting || err != nil
+}
+
+// again pauses before a request is repeated. While the controller is not ready it is
+// asked for its state, which needs no login, and once it is up there is another pause:
+// a gateway that limits the rate counts that question too.
+func (p *pauses) again(ctx context.Context, c *jenkins.Client, failed error) bool {
+	if c != nil && is(failed, jenkins.KindUnavailable) && !p.awaitStart(ctx, c) {
+		return false
+	}
+	return p.wait(ctx, failed)
 }
 
 // awaitStart waits until the controller is up.

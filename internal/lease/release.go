@@ -272,7 +272,7 @@ func (r *release) retry(ctx context.Context, f func() error, again bool) error {
 		if is(err, jenkins.KindRefused) {
 			r.refused++
 		}
-		if err == nil || !again || !passing(err) || !waits.wait(ctx, err) {
+		if err == nil || !again || !passing(err) || !waits.again(ctx, cmp.Or(r.account, r.own), err) {
 			return err
 		}
 	}
@@ -335,7 +335,7 @@ func (r *release) revokeSelf(ctx context.Context) (Ending, error) {
 				return Failed, err
 			}
 			again, lost = false, true
-		case !passing(err) || !waits.wait(ctx, err):
+		case !passing(err) || !waits.again(ctx, own, err):
 			return Failed, err
 		}
 	}

@@ -19,7 +19,7 @@ import (
 func TestPausesEndWithTheTimeout(t *testing.T) {
 	t.Parallel()
 	for _, faults := range [][]string{
-		{"create:status=500*3"}, {"create:drop-before*3"}, {"create:status=503*2", "login:status=503*2"}, {"whoami:status=500*3"}, {"revoke:status=500*3"}, {"revoke:500-acted", "create:drop-before*2"},
+		{"create:status=500*3"}, {"create:drop-before*2"}, {"create:status=503*2", "login:status=503*2"}, {"whoami:status=500*3"}, {"revoke:status=500*3"}, {"revoke:500-acted", "create:drop-before*2"},
 	} {
 		w := newWorld(t).inject(faults...)
 		life := w.life()
@@ -49,7 +49,7 @@ func TestPausesEndWithTheTimeout(t *testing.T) {
 // A signal ends a pause, and with it the trying.
 func TestSignalInAPause(t *testing.T) {
 	t.Parallel()
-	for _, fault := range []string{"create:status=500", "create:status=503", "whoami:status=503", "crumb:drop-before"} {
+	for _, fault := range []string{"create:status=500", "create:status=503", "whoami:status=503", "whoami:drop-before"} {
 		w := newWorld(t).inject(fault)
 		ctx, cancel := context.WithCancel(t.Context())
 		life := w.life()
