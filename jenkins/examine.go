@@ -3,6 +3,7 @@ package jenkins
 import (
 	"context"
 	"errors"
+	"net/http"
 )
 
 // trials is how many requests may show a credential that has never worked, whatever
@@ -57,8 +58,11 @@ func (c *Client) judge(ctx context.Context, r request, err error) error {
 		t.sent++
 		t.last = failed
 	}
-	examine := !t.worked && !t.examined && failed != nil && failed.doubtful()
+	examine := !t.worked && !t.examined && failed != nil && failed.doubtful() && ctx.Err() == nil
 	t.examined = t.examined || examine
+	if t.worked {
+		c.way.met.Store(true)
+	}
 	c.mu.Unlock()
 	if !examine {
 		return err
@@ -78,18 +82,26 @@ func (e *Error) accepted() bool {
 	return false
 }
 
-// doubtful reports whether something else than Jenkins may have answered, or Jenkins
-// because the login failed in its realm.
+// doubtful reports whether something else than Jenkins may have answered, or the
+// credential may be the reason why no good answer came.
 func (e *Error) doubtful() bool {
 	switch e.Kind {
-	case KindServer:
+	case KindServer, KindAnswer:
 		return true
-	case KindAnswer:
-		return !e.json
+	case KindConnection, KindTimeout:
+		return e.Sent
 	case KindForbidden, KindMethod:
 		return !e.named
 	}
 	return false
+}
+
+// Proven reports whether an answer has shown that the controller accepts the client's
+// credential. One that is not proven is sent three times at most; see [KindSpent].
+func (c *Client) Proven() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.trial.worked
 }
 
 // examine finds out, once, what an unexpected answer to the credential means. It asks
@@ -101,19 +113,31 @@ func (c *Client) examine(ctx context.Context, r request, failed *Error) error {
 	_, err := c.identity(ctx, whoAmI(true))
 	bare, _ := errors.AsType[*Error](err)
 	switch {
-	case err == nil && failed.Kind == KindServer:
-		return c.examineRealm(ctx, r, failed)
-	case bare != nil && !failed.named && !bare.named && bare.other():
+	case err == nil && failed.Kind != KindForbidden && failed.Kind != KindMethod:
+		return c.examineLogin(ctx, r, failed)
+	case bare != nil && !c.way.met.Load() && failed.other() && bare.other() && !c.serves(ctx):
 		failed.Kind = KindOther
 		c.conclude(KindOther)
 	}
 	return failed
 }
 
-// examineRealm asks once more who the client is, with the credential. After requests
+// serves reports whether Jenkins shows its login page, which has its header: a gateway
+// may block whoAmI alone.
+func (c *Client) serves(ctx context.Context) bool {
+	named := false
+	err := c.send(ctx, request{op: OpLogin, method: http.MethodGet, path: "/login", accept: "text/html", bare: true}, nil, func(answer *http.Response) error {
+		named = ParseVersion(answer.Header.Get("X-Jenkins")).Known()
+		return nil
+	})
+	failed, _ := errors.AsType[*Error](err)
+	return named || failed != nil && failed.named
+}
+
+// examineLogin asks once more who the client is, with the credential. After requests
 // that can end the very token that they show it does not: that would be a refused
 // login.
-func (c *Client) examineRealm(ctx context.Context, r request, failed *Error) error {
+func (c *Client) examineLogin(ctx context.Context, r request, failed *Error) error {
 	switch r.op {
 	case OpRevoke, OpRename, OpChange:
 		return failed
@@ -122,7 +146,7 @@ func (c *Client) examineRealm(ctx context.Context, r request, failed *Error) err
 	answer, _ := errors.AsType[*Error](err)
 	switch {
 	case answer == nil:
-	case answer.Kind == KindServer:
+	case answer.Kind == KindServer && failed.Kind == KindServer:
 		failed.Kind = KindRealm
 		c.conclude(KindRealm)
 	case answer.Kind == KindRefused:
@@ -131,10 +155,14 @@ func (c *Client) examineRealm(ctx context.Context, r request, failed *Error) err
 	return failed
 }
 
-// other reports whether an answer to whoAmI without a credential cannot be Jenkins'.
+// other reports whether something else than Jenkins has answered. JSON that is cut
+// short may be Jenkins'.
 func (e *Error) other() bool {
+	if e.named || e.json {
+		return false
+	}
 	switch e.Kind {
-	case KindAnswer, KindServer, KindForbidden, KindMethod, KindNotFound, KindLoginPage:
+	case KindAnswer, KindForbidden, KindMethod, KindNotFound, KindLoginPage:
 		return true
 	}
 	return false

@@ -47,6 +47,15 @@ func ofJenkins(h http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
+// loginPageAlone is Jenkins behind a gateway that lets nothing else pass.
+func loginPageAlone(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/login" {
+		w.Header().Set("X-Jenkins", "2.548")
+		return
+	}
+	w.WriteHeader(http.StatusForbidden)
+}
+
 // An unexpected answer to a credential that has not worked yet is examined once,
 // without it, and what follows is not sent where nothing can come of it.
 func TestExamination(t *testing.T) {
@@ -66,7 +75,8 @@ func TestExamination(t *testing.T) {
 		{"an edge's challenge", text(200, "text/html", "<title>Just a moment...</title><script>"), text(200, "text/html", "<title>Just a moment...</title><script>"), jenkins.KindOther, 1},
 		{"a firewall's page", text(403, "text/html", "<title>Attention Required!</title>"), text(403, "text/html", bodyText), jenkins.KindOther, 1},
 		{"a firewall that says 406", text(406, "text/html", bodyText), text(406, "text/html", bodyText), jenkins.KindOther, 1},
-		{"another server that fails", text(500, "text/html", bodyText), text(500, "text/html", bodyText), jenkins.KindOther, 1},
+		{"a server that fails for everybody", text(500, "text/html", bodyText), text(500, "text/html", bodyText), jenkins.KindServer, 3},
+		{"a gateway that blocks whoAmI alone", text(403, "text/html", bodyText), loginPageAlone, jenkins.KindForbidden, 3},
 		{"an answer of Jenkins that is cut", text(200, "application/json", `{"status":`), text(404, "text/html", bodyText), jenkins.KindAnswer, 3},
 		{"a firewall that forbids this path", text(403, "text/html", bodyText), jenkinsIsThere, jenkins.KindForbidden, 3},
 		{"a rate limit", text(429, "text/html", bodyText), jenkinsIsThere, jenkins.KindRateLimit, 3},

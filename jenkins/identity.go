@@ -41,6 +41,7 @@ func (c *Client) identity(ctx context.Context, r request) (Identity, error) {
 		c.mu.Lock()
 		c.trial.worked = true
 		c.mu.Unlock()
+		c.way.met.Store(true)
 	}
 	return who, err
 }

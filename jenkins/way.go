@@ -48,6 +48,8 @@ func connectAnswer(_ context.Context, proxy *url.URL, _ *http.Request, answer *h
 type way struct {
 	// asked is whether the server asked for a client certificate and none was there.
 	asked atomic.Bool
+	// met is whether a credential has worked, so that the controller is one.
+	met atomic.Bool
 	// given are the names of the authorities of [WithCA], encoded.
 	given [][]byte
 }

@@ -305,7 +305,7 @@ var (
 		`::add-mask::[A-Za-z0-9+/=_]+`,
 		`::(notice|warning|error)::[ -~]+`,
 		`token ` + namePattern + ` of [ -~]+ is ready`,
-		`token ` + namePattern + ` (is revoked|was gone already)`,
+		`token ` + namePattern + ` (is revoked|is revoked: it was found by its name|was gone already)`,
 		`no token was made`,
 		namePattern + ` \(` + uuidPattern + `\): (revoked|would be revoked|not tried|not revoked: [ -~]{1,200})`,
 		`[0-9]+ of [0-9]+ tokens on the account are ours and over`,

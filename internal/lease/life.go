@@ -91,12 +91,7 @@ func (l Life) pauses(budget time.Duration) *pauses {
 // After 429 and 503 the pauses are of a second and more, and as long as the answer
 // asked for: a gateway that limits the rate answers faster repeats with the same.
 func (p *pauses) wait(ctx context.Context, failed error) bool {
-	silent := is(failed, jenkins.KindTimeout) || is(failed, jenkins.KindConnect) || is(failed, jenkins.KindResolve) ||
-		is(failed, jenkins.KindProxyTarget) || is(failed, jenkins.KindRateLimit)
-	if silent && !p.told && ctx.Err() == nil {
-		p.told = true
-		p.life.Notice(failed.Error() + "; trying again until " + p.life.Now().Add(p.left).UTC().Format("15:04:05 UTC"))
-	}
+	p.tell(ctx, failed)
 	limit := longPause
 	if limited(failed) {
 		// Half of it and more is what follows.
@@ -175,14 +170,41 @@ func (l Life) starting(ctx context.Context, c *jenkins.Client) bool {
 	return starting || err != nil
 }
 
+// tell says why it is tried again, once.
+func (p *pauses) tell(ctx context.Context, failed error) {
+	silent := is(failed, jenkins.KindTimeout) || is(failed, jenkins.KindConnect) || is(failed, jenkins.KindResolve) ||
+		is(failed, jenkins.KindProxyTarget) || is(failed, jenkins.KindRateLimit)
+	if silent && !p.told && ctx.Err() == nil {
+		p.told = true
+		p.life.Notice(failed.Error() + "; trying again until " + p.life.Now().Add(p.left).UTC().Format("15:04:05 UTC"))
+	}
+}
+
 // again pauses before a request is repeated. While the controller is not ready it is
 // asked for its state, which needs no login, and once it is up there is another pause:
-// a gateway that limits the rate counts that question too.
+// a gateway that limits the rate counts that question too. The few tries of a
+// credential that has not worked yet are kept for a controller that answers.
 func (p *pauses) again(ctx context.Context, c *jenkins.Client, failed error) bool {
-	if c != nil && is(failed, jenkins.KindUnavailable) && !p.awaitStart(ctx, c) {
+	p.tell(ctx, failed)
+	answer := failure(failed)
+	switch {
+	case c == nil || answer == nil:
+	case answer.Kind == jenkins.KindUnavailable && !p.awaitStart(ctx, c):
+		return false
+	case answer.Sent && !c.Proven() && !limited(failed) && !p.awaitAnswer(ctx, c):
 		return false
 	}
 	return p.wait(ctx, failed)
+}
+
+// awaitAnswer waits until the controller answers without a login, or refuses to.
+func (p *pauses) awaitAnswer(ctx context.Context, c *jenkins.Client) bool {
+	for p.wait(ctx, nil) {
+		if _, err := c.Probe(ctx); err == nil || !passing(err) {
+			return true
+		}
+	}
+	return false
 }
 
 // awaitStart waits until the controller is up.

@@ -323,7 +323,7 @@ func (r *release) revokeSelf(ctx context.Context) (Ending, error) {
 			own = own.With(own.Credential())
 		case is(err, jenkins.KindServer):
 			r.unsaved = err
-			if r.useAccount() != nil || !waits.wait(ctx, err) {
+			if r.useAccount() != nil || !waits.again(ctx, own, err) {
 				return Failed, err // the account proves that the token is gone, and has it saved
 			}
 			// The next answer tells: a token that is dead is refused, and one that is

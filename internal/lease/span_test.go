@@ -19,7 +19,7 @@ import (
 func TestPausesEndWithTheTimeout(t *testing.T) {
 	t.Parallel()
 	for _, faults := range [][]string{
-		{"create:status=500*3"}, {"create:drop-before*2"}, {"create:status=503*2", "login:status=503*2"}, {"whoami:status=500*3"}, {"revoke:status=500*3"}, {"revoke:500-acted", "create:drop-before*2"},
+		{"create:status=500*3"}, {"create:drop-before*2"}, {"create:status=503*2", "login:status=503*2"}, {"whoami:status=503*2"}, {"revoke:status=500*3"}, {"revoke:500-acted", "create:drop-before*2"},
 	} {
 		w := newWorld(t).inject(faults...)
 		life := w.life()
@@ -96,7 +96,7 @@ func TestReleasesShareTheTimeout(t *testing.T) {
 // what it was spent.
 func TestRequestsWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t).inject("create:hold", "whoami:hold", "revoke:hold")
+	w := newWorld(t).inject("create:hold", "whoami:hold*3", "revoke:hold")
 	r, left, err := lease.Acquire(t.Context(), w.life(), w.account(jenkins.WithRequestTimeout(200*time.Millisecond)), w.order(), &keeper{w: w})
 	if err != nil || left != nil {
 		t.Fatal(err, left)
@@ -411,7 +411,7 @@ func TestSweepEndsWithASignal(t *testing.T) {
 // What an acquisition that failed has dealt with is no longer in the record.
 func TestRecordOfAFailureNamesWhatIsLeft(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t).inject("create:drop-after", "whoami:other-user=bob", "page:gateway-403")
+	w := newWorld(t).inject("create:drop-after", "whoami:other-user=bob*3", "page:gateway-403")
 	k := &keeper{w: w}
 	_, left, err := lease.Acquire(t.Context(), w.life(), w.account(), w.order(), k)
 	if err == nil || len(left) != 1 || left[0].Ending != lease.Unknown {

@@ -148,7 +148,7 @@ func Sweep(ctx context.Context, life Life, client *jenkins.Client, filter Filter
 	defer span.end()
 	work := span.work
 	var s Sweeping
-	r := &release{life: life}
+	r := &release{life: life, account: client}
 	err := r.retry(work, func() error {
 		s = Sweeping{}
 		seen := map[string]bool{}
