@@ -402,7 +402,7 @@ func TestSweepEndsWithASignal(t *testing.T) {
 		}
 		w.ServeHTTP(rw, r)
 	})
-	got, err := lease.Sweep(ctx, w.life(), w.account(), lease.Filter{}, false)
+	got, err := w.sweeper().Sweep(ctx, lease.Filter{}, false)
 	if !errors.Is(err, lease.ErrInterrupted) || len(got.Found) != 3 || !got.Found[0].Revoked || got.Found[1].Revoked || len(w.names()) != 2 {
 		t.Errorf("got %+v, %v", got, err)
 	}
