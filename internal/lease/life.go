@@ -48,13 +48,21 @@ type span struct {
 // span begins now. After a signal work goes on for as long as patience, which is
 // the grace, or less where something has to be undone then.
 func (l Life) span(ctx context.Context, patience time.Duration) *span {
-	s := l.endless(ctx, patience)
+	whole := l.endless(ctx, patience)
+	part := whole.within(l.Timeout)
+	end := part.end
+	part.end = func() { end(); whole.end() }
+	return part
+}
+
+// within is the part of a span from now on that ends after d.
+func (s *span) within(d time.Duration) *span {
+	part := *s
 	var endWork, endAgain context.CancelFunc
-	s.work, endWork = context.WithTimeout(s.work, l.Timeout)
-	s.again, endAgain = context.WithTimeout(s.again, l.Timeout)
-	end := s.end
-	s.end = func() { endAgain(); endWork(); end() }
-	return s
+	part.work, endWork = context.WithTimeout(s.work, d)
+	part.again, endAgain = context.WithTimeout(s.again, d)
+	part.end = func() { endAgain(); endWork() }
+	return &part
 }
 
 // endless is a span that a signal ends, and no timeout.

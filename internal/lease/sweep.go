@@ -195,8 +195,8 @@ type Sweeper struct {
 // past, or all that it takes when it names a run: whoever names a run knows that
 // it is over. With dryRun it revokes nothing.
 //
-// The timeout bounds the reading of the token page, each request, and the time
-// without a token revoked. While tokens are being revoked the sweep goes on.
+// The timeout bounds the reading of the token page, and then the time without a
+// token revoked: while tokens are being revoked the sweep goes on.
 //
 // An error says that the page could not be read, or that a signal or refused logins
 // ended the sweep. What was read of the page has been acted on, unless the page has
@@ -205,6 +205,8 @@ func (s *Sweeper) Sweep(ctx context.Context, filter Filter, dryRun bool) (Sweepi
 	span := s.Life.endless(ctx, s.Life.Grace/2)
 	defer span.end()
 	w := &sweep{Sweeper: s, span: span, signalled: ctx, logins: &release{life: s.Life, account: s.Account}}
+	w.renew()
+	defer func() { w.part.end() }()
 	err := w.read(filter)
 	switch {
 	case is(err, jenkins.KindPage) && s.Account.Version().Legacy():
@@ -212,12 +214,15 @@ func (s *Sweeper) Sweep(ctx context.Context, filter Filter, dryRun bool) (Sweepi
 	case is(err, jenkins.KindPage), dryRun:
 		return w.result, err
 	}
-	w.createOwn()
-	refused := w.revoke()
-	if !w.revokeOwn() {
+	if err == nil || is(err, jenkins.KindCut) {
+		w.createOwn()
+		w.renew()
+	}
+	done, refused := w.revoke()
+	if !w.revokeOwn(done) {
 		w.save()
 	}
-	if _, _, notTried := w.result.Counts(); ctx.Err() != nil && notTried > w.result.More {
+	if _, _, notTried := w.result.Counts(); ctx.Err() != nil && (err != nil || notTried > w.result.More) {
 		return w.result, ErrInterrupted
 	}
 	if err == nil {
@@ -229,7 +234,9 @@ func (s *Sweeper) Sweep(ctx context.Context, filter Filter, dryRun bool) (Sweepi
 // sweep is one run of Sweep.
 type sweep struct {
 	*Sweeper
-	span      *span
+	span      *span // of everything
+	part      *span // since the last token revoked
+	waits     *pauses
 	signalled context.Context
 	logins    *release // counts the refused ones
 	result    Sweeping
@@ -239,10 +246,17 @@ type sweep struct {
 	again  bool            // own was refused by a controller that was starting, and tried again
 }
 
+// renew gives the sweep its time again.
+func (w *sweep) renew() {
+	if w.part != nil {
+		w.part.end()
+	}
+	w.part, w.waits = w.span.within(w.Life.Timeout), w.Life.pauses(w.Life.Timeout)
+}
+
 // read collects the tokens to revoke.
 func (w *sweep) read(filter Filter) error {
-	ctx, cancel := context.WithTimeout(w.span.work, w.Life.Timeout)
-	defer cancel()
+	ctx := w.part.again // to read leaves nothing in doubt
 	return w.logins.retry(ctx, func() error {
 		var s Sweeping
 		defer func() { w.result = s }()
@@ -306,26 +320,25 @@ func (nobody) Mask([]secret.String) error { return nil }
 
 // revoke revokes what was found, until no token has been revoked for the time of the
 // timeout. What time can mend is tried again after all others. After a signal it
-// begins no more. The error says why nothing more may be sent.
-func (w *sweep) revoke() error {
+// begins no more. It reports whether nothing is open; the error says why nothing more
+// may be sent.
+func (w *sweep) revoke() (done bool, err error) {
 	var open []*Swept
 	for i := range w.result.Found {
 		open = append(open, &w.result.Found[i])
 	}
-	patience, revoked, failures := w.patience(), 0, 0 // failures since the last token revoked
-	defer func() { patience.end() }()
+	revoked, failures := 0, 0 // failures since the last token revoked
 	for len(open) > 0 && w.signalled.Err() == nil {
 		one := open[0]
 		open = open[1:]
-		err := w.try(one, patience)
+		err := w.try(one)
 		if is(err, jenkins.KindRepeated) || errors.Is(err, errRefusedTwice) {
-			return err
+			return false, err
 		}
 		one.Err, one.Revoked = err, err == nil
 		if one.Revoked {
 			revoked, failures = revoked+1, 0
-			patience.end()
-			patience = w.patience()
+			w.renew()
 		} else {
 			failures++
 		}
@@ -335,48 +348,31 @@ func (w *sweep) revoke() error {
 		if passing(err) {
 			open = append(open, one)
 		}
-		// A request without an answer has used up the patience alone. Another token then
-		// shows whether the controller is away.
-		spent := patience.ctx.Err() != nil || is(err, jenkins.KindTimeout)
-		stalled := spent && (failures > 1 || len(open) < 2)
 		pause := passing(err) && (failures%failuresInARow == 0 || failures >= len(open))
-		if is(err, jenkins.KindRefused) || stalled || pause && !patience.pauses.wait(patience.ctx, err) {
-			return nil
+		if is(err, jenkins.KindRefused) || w.part.work.Err() != nil || pause && !w.waits.wait(w.part.again, err) {
+			return false, nil
 		}
 	}
-	return nil
-}
-
-// patience is how long a sweep goes on without a token revoked.
-type patience struct {
-	ctx    context.Context
-	end    context.CancelFunc
-	pauses *pauses
-}
-
-func (w *sweep) patience() patience {
-	ctx, end := context.WithTimeout(w.span.again, w.Life.Timeout)
-	return patience{ctx, end, w.Life.pauses(w.Life.Timeout)}
+	return len(open) == 0, nil
 }
 
 // try revokes one token: with the sweep's own, or with the account's credential once
 // that did not work. A controller that is starting refuses good tokens too, so it is
 // waited for, once.
-func (w *sweep) try(one *Swept, patience patience) error {
-	ctx := w.span.work
+func (w *sweep) try(one *Swept) error {
 	for {
 		client := w.Account
 		if w.own != nil {
 			client = w.own
 		}
-		err := w.logins.retry(ctx, func() error { return client.RevokeToken(ctx, one.UUID) }, false)
+		err := w.request(client, one.UUID)
 		one.unsaved = one.unsaved || is(err, jenkins.KindServer)
 		if err == nil || passing(err) || w.own == nil || w.signalled.Err() != nil {
 			return err
 		}
 		w.own = nil
-		if is(err, jenkins.KindRefused) && w.Life.starting(ctx, client) {
-			if w.again || !patience.pauses.awaitStart(patience.ctx, client) {
+		if is(err, jenkins.KindRefused) && w.Life.starting(w.part.work, client) {
+			if w.again || !w.waits.awaitStart(w.part.again, client) {
 				return err
 			}
 			w.own, w.again = client.With(client.Credential()), true
@@ -384,16 +380,30 @@ func (w *sweep) try(one *Swept, patience patience) error {
 	}
 }
 
+// request asks for the end of one token. Without an answer it leaves time for others.
+func (w *sweep) request(client *jenkins.Client, uuid string) error {
+	ctx, cancel := context.WithTimeout(w.part.work, max(time.Second, w.Life.Timeout/3))
+	defer cancel()
+	return w.logins.retry(ctx, func() error { return client.RevokeToken(ctx, uuid) }, false)
+}
+
 // revokeOwn revokes the sweep's own token, and reports whether that has saved the
 // account.
-func (w *sweep) revokeOwn() (saved bool) {
+//
+// It has a time of its own: that of the timeout when the sweep is done, and that for
+// undoing when it ended early.
+func (w *sweep) revokeOwn(done bool) (saved bool) {
 	if w.record.TokenUUID == "" {
 		return false
 	}
-	ctx, cancel := w.span.cleaning(w.Life)
+	budget := w.Life.Grace
+	if done {
+		budget = max(budget, w.Life.Timeout)
+	}
+	ctx, cancel := context.WithTimeout(w.span.last, budget)
 	defer cancel()
 	r := &release{life: w.Life, own: w.own, account: w.Account, record: w.record, refused: w.logins.refused}
-	ending, left := r.run(&span{work: ctx, again: ctx, last: ctx, begun: w.Life.Now(), budget: w.Life.Grace})
+	ending, left := r.run(&span{work: ctx, again: ctx, last: ctx, begun: w.Life.Now(), budget: budget})
 	w.logins.refused = r.refused
 	w.result.Left = append(w.result.Left, left...)
 	return ending == Revoked
