@@ -209,6 +209,8 @@ func (s *Sweeper) Sweep(ctx context.Context, filter Filter, dryRun bool) (Sweepi
 	defer func() { w.part.end() }()
 	err := w.read(filter)
 	switch {
+	case err != nil && ctx.Err() != nil:
+		return w.result, ErrInterrupted
 	case is(err, jenkins.KindPage) && s.Account.Version().Legacy():
 		return w.result, &LegacyError{s.Account.Version(), LegacySweep}
 	case is(err, jenkins.KindPage), dryRun:
@@ -222,7 +224,7 @@ func (s *Sweeper) Sweep(ctx context.Context, filter Filter, dryRun bool) (Sweepi
 	if !w.revokeOwn(done) {
 		w.save()
 	}
-	if _, _, notTried := w.result.Counts(); ctx.Err() != nil && (err != nil || notTried > w.result.More) {
+	if _, _, notTried := w.result.Counts(); ctx.Err() != nil && notTried > w.result.More {
 		return w.result, ErrInterrupted
 	}
 	if err == nil {
