@@ -68,6 +68,7 @@ func newProgram() *command.Program {
 		Stdout:     os.Stdout,
 		Stderr:     os.Stderr,
 		Terminal:   terminal(os.Stdout),
+		StderrTTY:  terminal(os.Stderr),
 		Nowhere:    nowhere(os.Stdout),
 		Merged:     same(os.Stdout, os.Stderr),
 		ReadFile:   readFile,

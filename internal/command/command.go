@@ -39,6 +39,7 @@ type Program struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	Terminal       bool // standard output is a terminal
+	StderrTTY      bool // standard error is a terminal
 	Nowhere        bool // standard output is the null device, or was closed
 	Merged         bool // standard output goes where standard error goes
 	ReadFile       func(string) ([]byte, error)

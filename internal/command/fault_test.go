@@ -37,6 +37,7 @@ type act struct {
 	// for.
 	lost   bool
 	inputs bool // post has the inputs of the step
+	tokens int  // further tokens that are over, for a sweep
 }
 
 func acts() []act {
@@ -60,6 +61,10 @@ func acts() []act {
 		{command: "sweep", op: "page", how: "by password", system: "github", inputs: true},
 		{command: "sweep", op: "revoke", how: "by password", system: "github", inputs: true},
 		{command: "sweep", op: "any", how: "by API token", system: "github", byToken: true, inputs: true},
+		{command: "sweep", op: "create", how: "seven tokens by password", system: "github", inputs: true, tokens: 6},
+		{command: "sweep", op: "whoami", how: "seven tokens by password", system: "github", inputs: true, tokens: 6},
+		{command: "sweep", op: "revoke", how: "seven tokens by password", system: "github", inputs: true, tokens: 6},
+		{command: "sweep", op: "any", how: "seven tokens by password", system: "github", inputs: true, tokens: 6},
 	}
 }
 
@@ -150,6 +155,9 @@ func (a act) cell(t *testing.T, what string, always bool) string {
 		if r := s.run("create"); r.exit != 0 {
 			t.Fatalf("%+v", r)
 		}
+	}
+	for i := range a.tokens {
+		s.server.AddToken(owner, ourToken(i, s.now().Add(time.Hour)))
 	}
 	if !a.inputs {
 		s.withoutInputs()

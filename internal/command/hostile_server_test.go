@@ -307,15 +307,16 @@ var (
 		`token ` + namePattern + ` of [ -~]+ is ready`,
 		`token ` + namePattern + ` (is revoked|is revoked: it was found by its name|was gone already)`,
 		`no token was made`,
-		namePattern + ` \(` + uuidPattern + `\): (revoked|would be revoked|not tried|not revoked: [ -~]{1,200})`,
-		`[0-9]+ of [0-9]+ tokens on the account are ours and over`,
+		namePattern + ` \(` + uuidPattern + `\): (revoked|would be revoked|not revoked)`,
+		`[0-9]+ not revoked: [ -~]{1,200}`,
+		`tokens on the account: [0-9]+(; [a-z ]+: [0-9]+)+`,
 	}, "|") + `)$`)
 	outputs = map[string]*regexp.Regexp{
 		"token": regexp.MustCompile(`^[A-Za-z0-9_]{16,256}$`), "token-name": regexp.MustCompile(`^` + namePattern + `$`),
 		"token-uuid": regexp.MustCompile(`^` + uuidPattern + `$`), "username": regexp.MustCompile(`^[ -~]+$`),
 		"url": regexp.MustCompile(`^http://127\.0\.0\.1:[0-9]+$`), "expires-at": regexp.MustCompile(`^(2026-1[12]-[0-9]{2}T00:00:00Z)?$`),
 	}
-	summaryLine = regexp.MustCompile(`^(|### Jenkins tokens that may outlive this job|- [ -~]+)$`)
+	summaryLine = regexp.MustCompile(`^(|### Jenkins tokens that may outlive this job|### Sweep of Jenkins tokens|\|( [a-z -]+(: [a-z ,-]+)? \|)( [0-9a-z-]+ \|)|- [ -~]+)$`)
 )
 
 // check holds of every run, whatever the server answers.

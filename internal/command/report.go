@@ -29,9 +29,15 @@ func (j *job) report(left []lease.Left) {
 		fmt.Fprintf(&summary, "- %s\n", markdown(text))
 	}
 	if page, ok := j.system.(summarizer); ok {
-		if err := j.write("summary", func() error { return page.Summary(summary.String()) }); err != nil {
-			j.system.Say(ci.Notice, err.Error())
-		}
+		j.toPage(page, summary.String())
+	}
+}
+
+// toPage adds Markdown to the page of the run. That it cannot is worth a notice, and no
+// failure.
+func (j *job) toPage(page summarizer, markdown string) {
+	if err := j.write("summary", func() error { return page.Summary(markdown) }); err != nil {
+		j.system.Say(ci.Notice, err.Error())
 	}
 }
 

@@ -116,7 +116,9 @@ func verbs() []verb {
 		{
 			name: "sweep", text: "revoke expired tokens that this program made",
 			about: "Reads the account's list of tokens and revokes those that this program made and whose end is past. " +
-				"It leaves all others alone. A list that is not understood is an error, never \"nothing to do\".",
+				"It leaves all others alone. A list that is not understood is an error, never \"nothing to do\". " +
+				"A long sweep shows how far it is: with a bar on a terminal, with a line every ten seconds in a log. It goes on as long as tokens are being revoked. " +
+				"With a password and more than five tokens to revoke it creates a token for itself, which is faster, and revokes it last.",
 			settings: true,
 			options: []option{
 				{name: "where", meta: "WHERE", text: "only tokens of this host and project"},
@@ -127,7 +129,7 @@ func verbs() []verb {
 			},
 			codes: []code{
 				{"0", "all that were found are revoked"}, {"1", "some could not be revoked, or the list could not be read"}, wrong,
-				{"4", "the list was not understood; nothing was revoked"},
+				{"4", "the list was not understood; nothing was revoked"}, {"130, 143", "ended by SIGINT, SIGTERM; the rest was not tried"},
 			},
 			examples: []example{
 				{"see what would be revoked", "jenkins-token sweep --dry-run"},

@@ -244,7 +244,7 @@ func TestLegacyRotatedTwice(t *testing.T) {
 func TestLegacySweep(t *testing.T) {
 	t.Parallel()
 	w := newOld(t, "2.60")
-	_, err := lease.Sweep(t.Context(), w.life(), w.byPassword(), lease.Filter{}, false)
+	_, err := (&lease.Sweeper{Life: w.life(), Account: w.byPassword()}).Sweep(t.Context(), lease.Filter{}, false)
 	if old, ok := errors.AsType[*lease.LegacyError](err); !ok || old.Problem != lease.LegacySweep {
 		t.Errorf("got %v", err)
 	}

@@ -48,11 +48,30 @@ type span struct {
 // span begins now. After a signal work goes on for as long as patience, which is
 // the grace, or less where something has to be undone then.
 func (l Life) span(ctx context.Context, patience time.Duration) *span {
+	whole := l.endless(ctx, patience)
+	part := whole.within(l.Timeout)
+	end := part.end
+	part.end = func() { end(); whole.end() }
+	return part
+}
+
+// within is the part of a span from now on that ends after d.
+func (s *span) within(d time.Duration) *span {
+	part := *s
+	var endWork, endAgain context.CancelFunc
+	part.work, endWork = context.WithTimeout(s.work, d)
+	part.again, endAgain = context.WithTimeout(s.again, d)
+	part.end = func() { endAgain(); endWork() }
+	return &part
+}
+
+// endless is a span that a signal ends, and no timeout.
+func (l Life) endless(ctx context.Context, patience time.Duration) *span {
 	s := &span{begun: l.Now(), budget: l.Timeout}
 	var endWork, endAgain, endLast context.CancelFunc
 	s.last, endLast = context.WithCancel(context.WithoutCancel(ctx))
-	s.work, endWork = context.WithTimeout(s.last, l.Timeout)
-	s.again, endAgain = context.WithTimeout(ctx, l.Timeout)
+	s.work, endWork = context.WithCancel(s.last)
+	s.again, endAgain = context.WithCancel(ctx)
 	stop := context.AfterFunc(ctx, func() {
 		work, last := time.AfterFunc(patience, endWork), time.AfterFunc(l.Grace, endLast)
 		context.AfterFunc(s.last, func() { work.Stop(); last.Stop() })

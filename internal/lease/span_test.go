@@ -96,29 +96,29 @@ func TestReleasesShareTheTimeout(t *testing.T) {
 // what it was spent.
 func TestRequestsWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t).inject("create:hold", "whoami:hold*3", "revoke:hold")
-	r, left, err := lease.Acquire(t.Context(), w.life(), w.account(jenkins.WithRequestTimeout(200*time.Millisecond)), w.order(), &keeper{w: w})
-	if err != nil || left != nil {
-		t.Fatal(err, left)
-	}
-	releaser := w.releaser(false)
-	releaser.Own = func(r lease.Record) (*jenkins.Client, error) {
-		return w.client(jenkins.APIToken(r.Username, r.Token.Reveal()), jenkins.WithRequestTimeout(200*time.Millisecond)), nil
-	}
-	// On a busy machine more requests than those that are held run out of time.
-	ending, left := releaser.Release(t.Context(), r)
-	if ending != lease.Revoked && ending != lease.Gone || left != nil {
-		t.Errorf("%v, %+v", ending, left)
-	}
-	for _, op := range []string{"create token", "check identity", "revoke token"} {
+	for op, fault := range map[string]string{"create token": "create:hold", "check identity": "whoami:hold", "revoke token": "revoke:hold"} {
+		w := newWorld(t).inject(fault)
+		r, left, err := lease.Acquire(t.Context(), w.life(), w.account(jenkins.WithRequestTimeout(200*time.Millisecond)), w.order(), &keeper{w: w})
+		if err != nil || left != nil {
+			t.Fatal(err, left)
+		}
+		releaser := w.releaser(false)
+		releaser.Own = func(r lease.Record) (*jenkins.Client, error) {
+			return w.client(jenkins.APIToken(r.Username, r.Token.Reveal()), jenkins.WithRequestTimeout(200*time.Millisecond)), nil
+		}
+		// On a busy machine more requests than those that are held run out of time.
+		ending, left := releaser.Release(t.Context(), r)
+		if ending != lease.Revoked && ending != lease.Gone || left != nil {
+			t.Errorf("%v, %+v", ending, left)
+		}
 		told := slices.ContainsFunc(w.notices, func(text string) bool {
 			return strings.HasPrefix(text, op) && strings.Contains(text, "no answer in time; trying again until ")
 		})
 		if !told {
 			t.Errorf("said %q, want why %s is tried again", w.notices, op)
 		}
+		w.wantNames()
 	}
-	w.wantNames()
 }
 
 // With half of the time gone the post step no longer sweeps.
@@ -402,7 +402,7 @@ func TestSweepEndsWithASignal(t *testing.T) {
 		}
 		w.ServeHTTP(rw, r)
 	})
-	got, err := lease.Sweep(ctx, w.life(), w.account(), lease.Filter{}, false)
+	got, err := w.sweeper().Sweep(ctx, lease.Filter{}, false)
 	if !errors.Is(err, lease.ErrInterrupted) || len(got.Found) != 3 || !got.Found[0].Revoked || got.Found[1].Revoked || len(w.names()) != 2 {
 		t.Errorf("got %+v, %v", got, err)
 	}

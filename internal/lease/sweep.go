@@ -2,11 +2,13 @@ package lease
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/jenkins-token/jenkins-token/internal/secret"
 	"github.com/jenkins-token/jenkins-token/jenkins"
 )
 
@@ -20,6 +22,21 @@ const (
 	// sweepTokens bounds what one sweep takes, and so its memory.
 	sweepTokens = 10_000
 )
+
+// Bounds of the token that a sweep creates for itself. Jenkins hashes a password
+// for each request: a revocation takes 106 ms with the password of an account of
+// 3,000 tokens, and 60 ms with a token. To create a token, try it and revoke it
+// takes three requests, so it pays from six tokens on.
+const (
+	ownFrom = 6
+	ownTTL  = time.Hour
+	ownTime = 10 * time.Second // to create it
+)
+
+// failuresInARow is how many tokens a sweep tries in vain before it pauses: one that
+// fails for good must not hold up the others, and a controller that is starting must
+// not get a request for each of thousands.
+const failuresInARow = 3
 
 // overdue is how long a token's end must be past on both clocks before a sweep
 // takes it: whoever uses it may have been given a clock that is a little off.
@@ -116,7 +133,8 @@ func (f Filter) takes(n Name) bool {
 		(f.Where == "" || n.Where == Part(f.Where)) && (f.Label == "" || n.Label == Part(f.Label))
 }
 
-// Swept is one of our tokens as a sweep found it.
+// Swept is one of our tokens as a sweep found it. It was not tried when it is
+// neither revoked nor has an error.
 type Swept struct {
 	UUID    string
 	Name    Name
@@ -129,40 +147,138 @@ type Swept struct {
 // Sweeping is what a sweep found and did.
 type Sweeping struct {
 	Listed int // tokens on the page, ours or not
-	Found  []Swept
-	More   int // what another sweep has to take
+	// Foreign are the tokens that are not ours, the oversized ones among them.
+	Foreign int
+	// Kept are ours, and not expired or not taken by the filter.
+	Kept  int
+	Found []Swept
+	More  int // what another sweep has to take
 	// Oversized are tokens with names that are too long to read: none of ours.
 	Oversized int
 	// Undated are tokens of ours that are past their end on this machine's clock,
 	// where the controller has not told its own. They are not revoked.
 	Undated int
+	// Left is what the sweep created for itself and could not revoke.
+	Left []Left
+}
+
+// Counts are the tokens that a sweep revoked, those that it failed to revoke, and
+// those that it found and did not try to revoke.
+func (s Sweeping) Counts() (revoked, failed, notTried int) {
+	for _, one := range s.Found {
+		switch {
+		case one.Revoked:
+			revoked++
+		case one.Err != nil:
+			failed++
+		default:
+			notTried++
+		}
+	}
+	return revoked, failed, notTried + s.More
+}
+
+// Sweeper revokes expired tokens of an account.
+type Sweeper struct {
+	Life    Life
+	Account *jenkins.Client
+	// Own is the token that a sweep of many tokens creates for itself when the
+	// account's credential is a password: URL, Username, Where and Run count. It is
+	// revoked at the end of the sweep, however that comes. With nil no token is
+	// created.
+	Own *Order
+	// Advance is called after each try to revoke a token; it may be nil.
+	Advance func(revoked, total int)
 }
 
 // Sweep revokes all tokens of our grammar that the filter takes and whose end is
 // past, or all that it takes when it names a run: whoever names a run knows that
-// it is over. With dryRun it revokes nothing. An error says that the page could
-// not be read; what was read before it has been acted on, unless the page has
+// it is over. With dryRun it revokes nothing.
+//
+// The timeout bounds the reading of the token page, and then the time without a
+// token revoked: while tokens are being revoked the sweep goes on.
+//
+// An error says that the page could not be read, or that a signal or refused logins
+// ended the sweep. What was read of the page has been acted on, unless the page has
 // no layout known.
-func Sweep(ctx context.Context, life Life, client *jenkins.Client, filter Filter, dryRun bool) (Sweeping, error) {
-	span := life.span(ctx, life.Grace)
+func (s *Sweeper) Sweep(ctx context.Context, filter Filter, dryRun bool) (Sweeping, error) {
+	span := s.Life.endless(ctx, s.Life.Grace/2)
 	defer span.end()
-	work := span.work
-	var s Sweeping
-	r := &release{life: life, account: client}
-	err := r.retry(work, func() error {
-		s = Sweeping{}
+	w := &sweep{Sweeper: s, span: span, signalled: ctx, logins: &release{life: s.Life, account: s.Account}}
+	w.renew()
+	defer func() { w.part.end() }()
+	err := w.read(filter)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return w.result, ErrInterrupted
+	case is(err, jenkins.KindPage) && s.Account.Version().Legacy():
+		return w.result, &LegacyError{s.Account.Version(), LegacySweep}
+	case is(err, jenkins.KindPage), dryRun:
+		return w.result, err
+	}
+	if err == nil || is(err, jenkins.KindCut) {
+		w.createOwn()
+		w.renew()
+	}
+	done, refused := w.revoke()
+	if !w.revokeOwn(done) {
+		w.save()
+	}
+	if _, _, notTried := w.result.Counts(); ctx.Err() != nil && notTried > w.result.More {
+		return w.result, ErrInterrupted
+	}
+	if err == nil {
+		err = refused
+	}
+	return w.result, err
+}
+
+// sweep is one run of Sweep.
+type sweep struct {
+	*Sweeper
+	span      *span // of everything
+	part      *span // since the last token revoked
+	waits     *pauses
+	signalled context.Context
+	logins    *release // counts the refused ones
+	result    Sweeping
+
+	record Record          // of the sweep's own token
+	own    *jenkins.Client // with that token, nil when it is not to be used
+	again  bool            // own was refused by a controller that was starting, and tried again
+}
+
+// renew gives the sweep its time again.
+func (w *sweep) renew() {
+	if w.part != nil {
+		w.part.end()
+	}
+	w.part, w.waits = w.span.within(w.Life.Timeout), w.Life.pauses(w.Life.Timeout)
+}
+
+// read collects the tokens to revoke.
+func (w *sweep) read(filter Filter) error {
+	ctx := w.part.again // to read leaves nothing in doubt
+	return w.logins.retry(ctx, func() error {
+		var s Sweeping
+		defer func() { w.result = s }()
 		seen := map[string]bool{}
-		return client.Tokens(work, sweepBytes, func(token jenkins.ListedToken) bool {
+		return w.Account.Tokens(ctx, sweepBytes, func(token jenkins.ListedToken) bool {
 			s.Listed++
 			name, ours := ParseName(token.Name)
 			judged := expired // whoever names a run knows that it is over
 			if ours && filter.Run == "" && !token.Expired {
-				judged = judge(life, client, name.End)
+				judged = judge(w.Life, w.Account, name.End)
 			}
 			switch {
 			case token.Oversized:
 				s.Oversized++
-			case !ours, !filter.takes(name), seen[token.UUID], judged == living:
+				s.Foreign++
+			case !ours:
+				s.Foreign++
+			case seen[token.UUID]:
+			case !filter.takes(name), judged == living:
+				s.Kept++
 			case judged == undated:
 				s.Undated++
 			case len(s.Found) == sweepTokens:
@@ -174,59 +290,139 @@ func Sweep(ctx context.Context, life Life, client *jenkins.Client, filter Filter
 			return true
 		})
 	}, true)
-	switch {
-	case is(err, jenkins.KindPage) && client.Version().Legacy():
-		return s, &LegacyError{client.Version(), LegacySweep}
-	case is(err, jenkins.KindPage), dryRun:
-		return s, err
-	}
-	s.revoke(ctx, work, r, client)
-	s.save(work, r, client)
-	if ctx.Err() != nil && slices.ContainsFunc(s.Found, func(one Swept) bool { return !one.Revoked && one.Err == nil }) {
-		return s, ErrInterrupted
-	}
-	return s, err
 }
 
-// revoke tries every token once, and then those again that time can mend: one
-// that fails for good must not use up the time of the others. After a signal it
-// begins no more.
-func (s *Sweeping) revoke(signalled, ctx context.Context, r *release, client *jenkins.Client) {
-	waits := r.life.pauses(r.life.Timeout)
-	for {
-		var again error
-		for i := range s.Found {
-			one := &s.Found[i]
-			if one.Revoked || one.Err != nil && !passing(one.Err) {
-				continue
-			}
-			one.Err = r.retry(ctx, func() error { return client.RevokeToken(ctx, one.UUID) }, false)
-			one.Revoked = one.Err == nil
-			one.unsaved = one.unsaved || is(one.Err, jenkins.KindServer)
-			if passing(one.Err) {
-				again = one.Err
-			}
-			if is(one.Err, jenkins.KindRefused) || is(one.Err, jenkins.KindRepeated) || ctx.Err() != nil || signalled.Err() != nil {
-				return
-			}
+// createOwn creates a token for the sweep where that pays. Without it the sweep goes
+// on with the password.
+func (w *sweep) createOwn() {
+	if w.Own == nil || len(w.result.Found) < ownFrom || w.Account.Credential().Kind() != jenkins.CredentialPassword {
+		return
+	}
+	order, life := *w.Own, w.Life
+	order.Label, order.TTL = "sweep", ownTTL
+	life.Timeout = min(life.Timeout, ownTime)
+	record, left, err := Acquire(w.signalled, life, w.Account, order, nobody{})
+	w.result.Left = left
+	switch {
+	case err == nil:
+		w.record = record
+		w.own = w.Account.With(jenkins.APIToken(record.Username, record.Token.Reveal()))
+	case w.signalled.Err() == nil:
+		w.Life.Notice("the sweep uses the password, because it could not create a token for itself: " + err.Error())
+	}
+}
+
+// nobody keeps nothing: a sweep's own token is never shown, and its name tells the
+// next sweep when it is over.
+type nobody struct{}
+
+func (nobody) Keep(Record) error          { return nil }
+func (nobody) Drop()                      {}
+func (nobody) Mask([]secret.String) error { return nil }
+
+// revoke revokes what was found, until no token has been revoked for the time of the
+// timeout. What time can mend is tried again after all others. After a signal it
+// begins no more. It reports whether nothing is open; the error says why nothing more
+// may be sent.
+func (w *sweep) revoke() (done bool, err error) {
+	var open []*Swept
+	for i := range w.result.Found {
+		open = append(open, &w.result.Found[i])
+	}
+	revoked, failures := 0, 0 // failures since the last token revoked
+	for len(open) > 0 && w.signalled.Err() == nil {
+		one := open[0]
+		open = open[1:]
+		err := w.try(one)
+		if is(err, jenkins.KindRepeated) || errors.Is(err, errRefusedTwice) {
+			return false, err
 		}
-		if again == nil || !waits.wait(ctx, again) {
-			return
+		one.Err, one.Revoked = err, err == nil
+		if one.Revoked {
+			revoked, failures = revoked+1, 0
+			w.renew()
+		} else {
+			failures++
+		}
+		if w.Advance != nil {
+			w.Advance(revoked, len(w.result.Found))
+		}
+		if passing(err) {
+			open = append(open, one)
+		}
+		pause := passing(err) && (failures%failuresInARow == 0 || failures >= len(open))
+		if is(err, jenkins.KindRefused) || w.part.work.Err() != nil || pause && !w.waits.wait(w.part.again, err) {
+			return false, nil
 		}
 	}
+	return len(open) == 0, nil
+}
+
+// try revokes one token: with the sweep's own, or with the account's credential once
+// that did not work. A controller that is starting refuses good tokens too, so it is
+// waited for, once.
+func (w *sweep) try(one *Swept) error {
+	for {
+		client := w.Account
+		if w.own != nil {
+			client = w.own
+		}
+		err := w.request(client, one.UUID)
+		one.unsaved = one.unsaved || is(err, jenkins.KindServer)
+		if err == nil || passing(err) || w.own == nil || w.signalled.Err() != nil {
+			return err
+		}
+		w.own = nil
+		if is(err, jenkins.KindRefused) && w.Life.starting(w.part.work, client) {
+			if w.again || !w.waits.awaitStart(w.part.again, client) {
+				return err
+			}
+			w.own, w.again = client.With(client.Credential()), true
+		}
+	}
+}
+
+// request asks for the end of one token. Without an answer it leaves time for others.
+func (w *sweep) request(client *jenkins.Client, uuid string) error {
+	ctx, cancel := context.WithTimeout(w.part.work, max(time.Second, w.Life.Timeout/3))
+	defer cancel()
+	return w.logins.retry(ctx, func() error { return client.RevokeToken(ctx, uuid) }, false)
+}
+
+// revokeOwn revokes the sweep's own token, and reports whether that has saved the
+// account.
+//
+// It has a time of its own: that of the timeout when the sweep is done, and that for
+// undoing when it ended early.
+func (w *sweep) revokeOwn(done bool) (saved bool) {
+	if w.record.TokenUUID == "" {
+		return false
+	}
+	budget := w.Life.Grace
+	if done {
+		budget = max(budget, w.Life.Timeout)
+	}
+	ctx, cancel := context.WithTimeout(w.span.last, budget)
+	defer cancel()
+	r := &release{life: w.Life, own: w.own, account: w.Account, record: w.record, refused: w.logins.refused}
+	ending, left := r.run(&span{work: ctx, again: ctx, last: ctx, begun: w.Life.Now(), budget: budget})
+	w.logins.refused = r.refused
+	w.result.Left = append(w.result.Left, left...)
+	return ending == Revoked
 }
 
 // save has the account saved after answers of 500: the 200 that followed saved
 // nothing. Tokens that may return are not revoked.
-func (s *Sweeping) save(ctx context.Context, r *release, client *jenkins.Client) {
+func (w *sweep) save() {
 	undurable := func(one Swept) bool { return one.unsaved && one.Revoked }
-	if !slices.ContainsFunc(s.Found, undurable) {
+	if !slices.ContainsFunc(w.result.Found, undurable) {
 		return
 	}
-	r.account = client
-	_, err := r.save(ctx)
-	for i := range s.Found {
-		if one := &s.Found[i]; err != nil && undurable(*one) {
+	ctx, cancel := context.WithTimeout(w.span.last, w.Life.Timeout)
+	defer cancel()
+	_, err := w.logins.save(ctx)
+	for i := range w.result.Found {
+		if one := &w.result.Found[i]; err != nil && undurable(*one) {
 			one.Revoked, one.Err = false, fmt.Errorf("dead now, but may return when the controller restarts: %w", err)
 		}
 	}

@@ -22,6 +22,12 @@ func old(where, run, label, nonce string, since time.Duration) string {
 	return lease.Name{Where: where, Run: run, Label: label, Nonce: nonce, End: noon.Add(-since)}.String()
 }
 
+// sweeper sweeps with the account's API token.
+func (w *world) sweeper() *lease.Sweeper {
+	w.t.Helper()
+	return &lease.Sweeper{Life: w.life(), Account: w.account()}
+}
+
 func TestSweep(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
@@ -53,7 +59,7 @@ func TestSweep(t *testing.T) {
 				for _, name := range slices.Concat(mine, foreign) {
 					w.AddToken(owner, name)
 				}
-				got, err := lease.Sweep(t.Context(), w.life(), w.account(), row.filter, row.dryRun)
+				got, err := w.sweeper().Sweep(t.Context(), row.filter, row.dryRun)
 				if err != nil || got.Listed != 1+len(mine)+len(foreign) {
 					t.Errorf("%d listed, %v", got.Listed, err)
 				}
@@ -87,7 +93,7 @@ func TestSweepOfWhatTheControllerEnded(t *testing.T) {
 	w := newStill(t, 0, jenkinstest.WithVersion("2.548"))
 	w.AddExpiringToken(owner, old("ci/acme", "7.1", "deploy", "aaaaaaaa", -time.Hour), -1)
 	w.AddExpiringToken(owner, "my laptop", -1)
-	if got, err := lease.Sweep(t.Context(), w.life(), w.account(), lease.Filter{}, false); err != nil || len(got.Found) != 1 {
+	if got, err := w.sweeper().Sweep(t.Context(), lease.Filter{}, false); err != nil || len(got.Found) != 1 {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	w.wantNames("my laptop")
@@ -98,7 +104,7 @@ func TestSweepNeedsBothClocks(t *testing.T) {
 	for offset, taken := range map[time.Duration]bool{0: true, time.Hour: true, -time.Hour: false} {
 		w := newStill(t, offset)
 		w.AddToken(owner, old("ci/acme", "7.1", "deploy", "aaaaaaaa", 30*time.Minute))
-		if got, err := lease.Sweep(t.Context(), w.life(), w.account(), lease.Filter{}, false); err != nil || (len(got.Found) == 1) != taken {
+		if got, err := w.sweeper().Sweep(t.Context(), lease.Filter{}, false); err != nil || (len(got.Found) == 1) != taken {
 			t.Errorf("controller %v off: %+v, %v", offset, got, err)
 		}
 	}
@@ -119,7 +125,7 @@ func TestSweepThatCannotRead(t *testing.T) {
 			name := old("ci/acme", "7.1", "deploy", "aaaaaaaa", time.Hour)
 			w.AddToken(owner, name)
 			w.inject(row.fault)
-			_, err := lease.Sweep(t.Context(), w.life(), w.account(), lease.Filter{}, false)
+			_, err := w.sweeper().Sweep(t.Context(), lease.Filter{}, false)
 			if failed, ok := errors.AsType[*jenkins.Error](err); !ok || failed.Kind != row.kind {
 				t.Errorf("got %v, want kind %d", err, row.kind)
 			}
@@ -136,7 +142,7 @@ func TestSweepGoesOnAfterWhatPasses(t *testing.T) {
 		w.AddToken(owner, old("ci/acme", "7.1", "deploy", fmt.Sprintf("aaaaaaa%d", i), time.Hour))
 	}
 	w.inject("page:status=503*2", "revoke:500-acted", "revoke:drop-after", "revoke:status=503")
-	got, err := lease.Sweep(t.Context(), w.life(), w.account(), lease.Filter{}, false)
+	got, err := w.sweeper().Sweep(t.Context(), lease.Filter{}, false)
 	if err != nil || len(got.Found) != 5 {
 		t.Errorf("got %+v, %v", got, err)
 	}
@@ -146,7 +152,7 @@ func TestSweepGoesOnAfterWhatPasses(t *testing.T) {
 	}
 	w.Forget()
 	w.inject("revoke:refuse*3")
-	got, err = lease.Sweep(t.Context(), w.life(), w.account(), lease.Filter{}, false)
+	got, err = w.sweeper().Sweep(t.Context(), lease.Filter{}, false)
 	if err != nil || len(got.Found) != 3 || got.Found[0].Err == nil || got.Found[1].Err != nil || got.Found[1].Revoked {
 		t.Errorf("got %+v, %v", got, err)
 	}
@@ -176,7 +182,7 @@ func TestSweepWithoutTheControllersClock(t *testing.T) {
 				w.AddToken(owner, over)
 			}
 			w.inject("any:no-date*9")
-			got, err := lease.Sweep(t.Context(), w.life(), w.account(), row.filter, false)
+			got, err := w.sweeper().Sweep(t.Context(), row.filter, false)
 			if err != nil || (len(got.Found) == 1) != row.taken || (got.Undated == 1) == row.taken {
 				t.Errorf("got %+v, %v, want it taken: %t", got, err, row.taken)
 			}
@@ -224,7 +230,7 @@ func TestSweepOfManyTokens(t *testing.T) {
 		page.WriteString(rowOf(fmt.Sprintf("00000000-0000-4000-8000-%012d", i), "somebody&#39;s"))
 	}
 	w.page(page.String() + rowOf(mine.UUID, mine.Name) + pageEnd)
-	got, err := lease.Sweep(t.Context(), w.life(), w.account(), lease.Filter{}, false)
+	got, err := w.sweeper().Sweep(t.Context(), lease.Filter{}, false)
 	if err != nil || got.Listed != 10_001 || len(got.Found) != 1 || !got.Found[0].Revoked {
 		t.Errorf("%d listed, found %+v, %v", got.Listed, got.Found, err)
 	}
@@ -237,7 +243,7 @@ func TestSweepOfAPageThatIsCut(t *testing.T) {
 	w := newStill(t, 0)
 	mine := w.AddToken(owner, old("ci/acme", "7.1", "deploy", "aaaaaaaa", time.Hour))
 	w.page(pageStart + rowOf(mine.UUID, mine.Name) + `<input name="tokenU`)
-	got, err := lease.Sweep(t.Context(), w.life(), w.account(), lease.Filter{}, false)
+	got, err := w.sweeper().Sweep(t.Context(), lease.Filter{}, false)
 	if failed, ok := errors.AsType[*jenkins.Error](err); !ok || failed.Kind != jenkins.KindCut {
 		t.Errorf("got %v, want that the page was cut", err)
 	}
@@ -271,7 +277,7 @@ func TestSweepAfterASignal(t *testing.T) {
 	cancel()
 	life := w.life()
 	life.Grace = 0
-	if got, err := lease.Sweep(ctx, life, w.account(), lease.Filter{}, false); err == nil && len(got.Found) > 0 && got.Found[0].Revoked != (len(w.names()) == 0) {
+	if got, err := (&lease.Sweeper{Life: life, Account: w.account()}).Sweep(ctx, lease.Filter{}, false); err == nil && len(got.Found) > 0 && got.Found[0].Revoked != (len(w.names()) == 0) {
 		t.Errorf("got %+v, %v, on the server %q", got, err, w.names())
 	}
 }
@@ -382,7 +388,7 @@ func TestSweepGoesOnAfterWhatDoesNotPass(t *testing.T) {
 		}
 		return nil
 	}
-	got, err := lease.Sweep(ctx, life, w.account(), lease.Filter{}, false)
+	got, err := (&lease.Sweeper{Life: life, Account: w.account()}).Sweep(ctx, lease.Filter{}, false)
 	failed := 0
 	for _, one := range got.Found {
 		if one.Revoked == (one.UUID == first.UUID) {
@@ -404,7 +410,7 @@ func TestSweepOfAUUIDListedTwice(t *testing.T) {
 	mine := w.AddToken(owner, old("ci/acme", "7.1", "deploy", "aaaaaaaa", time.Hour))
 	w.page(pageStart + strings.Repeat(rowOf(mine.UUID, mine.Name), 50) + pageEnd)
 	w.Forget()
-	got, err := lease.Sweep(t.Context(), w.life(), w.account(), lease.Filter{}, false)
+	got, err := w.sweeper().Sweep(t.Context(), lease.Filter{}, false)
 	if err != nil || got.Listed != 50 || len(got.Found) != 1 {
 		t.Errorf("%d listed, found %+v, %v", got.Listed, got.Found, err)
 	}
@@ -421,7 +427,7 @@ func TestSweepTakesTenThousandAtMost(t *testing.T) {
 		page.WriteString(rowOf(fmt.Sprintf("00000000-0000-4000-8000-%012d", i), old("ci/acme", "7.1", "deploy", "aaaaaaaa", time.Hour)))
 	}
 	w.page(pageStart + page.String() + pageEnd)
-	got, err := lease.Sweep(t.Context(), w.life(), w.account(), lease.Filter{}, true)
+	got, err := w.sweeper().Sweep(t.Context(), lease.Filter{}, true)
 	if err != nil || got.Listed != 10_007 || len(got.Found) != 10_000 || got.More != 7 {
 		t.Errorf("%d listed, %d found, %d more, %v", got.Listed, len(got.Found), got.More, err)
 	}
@@ -437,7 +443,7 @@ func TestClocksThatAreYearsOff(t *testing.T) {
 		if name, _ := lease.ParseName(r.TokenName); err != nil || !name.End.Equal(noon.Add(time.Hour)) || w.count("/rename") != 0 {
 			t.Errorf("%v: got %v, name %s", off, err, r.TokenName)
 		}
-		if got, err := lease.Sweep(t.Context(), w.life(), w.account(), lease.Filter{}, false); err != nil || len(got.Found) != 0 {
+		if got, err := w.sweeper().Sweep(t.Context(), lease.Filter{}, false); err != nil || len(got.Found) != 0 {
 			t.Errorf("%v: got %+v, %v", off, got, err)
 		}
 		w.wantNames(r.TokenName)
@@ -449,7 +455,7 @@ func TestClocksThatAreYearsOff(t *testing.T) {
 			rw.WriteHeader(rec.Code)
 			_, _ = rw.Write(rec.Body.Bytes())
 		})
-		if got, err := lease.Sweep(t.Context(), w.life(), w.account(), lease.Filter{}, false); err != nil || len(got.Found) != 0 {
+		if got, err := w.sweeper().Sweep(t.Context(), lease.Filter{}, false); err != nil || len(got.Found) != 0 {
 			t.Errorf("%v, mended: got %+v, %v", off, got, err)
 		}
 		w.wantNames(r.TokenName)

@@ -64,7 +64,7 @@ func All() []Setting {
 		{Name: "allow-http", Default: "false", Boolean: true, guarded: true,
 			Description: "true allows plain http to a host that is not loopback."},
 		{Name: "timeout", Default: "30s",
-			Description: "Time for everything that one command does."},
+			Description: "Timeout for the whole command; for sweep, the longest time without a token revoked."},
 		{Name: "for-user", Advanced: true, guarded: true,
 			Description: "Create the token for another account. Needs an administrator and a controller started with adminCanGenerateNewTokens."},
 		{Name: "legacy", Default: "refuse", Advanced: true, Making: true,
