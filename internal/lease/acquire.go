@@ -152,7 +152,6 @@ func (a *acquisition) run(ctx context.Context) error {
 // the old one stays in the record until it is known to be nothing.
 func (a *acquisition) create(ctx context.Context) error {
 	waits := a.life.pauses(a.life.Timeout)
-	days := max(1, int((a.order.TTL+24*time.Hour-1)/(24*time.Hour)))
 	name, err := a.newName(a.life.Now())
 	for {
 		if err != nil {
@@ -161,7 +160,8 @@ func (a *acquisition) create(ctx context.Context) error {
 		if a.signalled.Err() != nil {
 			return ErrInterrupted
 		}
-		token, failed := a.account.CreateToken(ctx, name, days)
+		named, _ := ParseName(name)
+		token, failed := a.account.CreateToken(ctx, jenkins.TokenRequest{Name: name, Expires: named.End})
 		if failed == nil {
 			a.record.TokenName, a.record.TokenUUID, a.record.Token = name, token.UUID, secret.New(token.Value())
 			if !token.Expires.IsZero() {
