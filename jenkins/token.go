@@ -25,7 +25,7 @@ type Token struct {
 	// Expires bounds when the controller itself ends the token: no later than this,
 	// by the controller's clock, in whichever time zone it runs. The end itself is up
 	// to 26 hours earlier. The zero time means that the controller does not end the
-	// token.
+	// token, or was not asked to.
 	Expires time.Time
 	value   secret.String
 }
@@ -51,8 +51,8 @@ type TokenRequest struct {
 	// Name must not be blank or hold control characters: U+0000, U+FFFE and U+FFFF
 	// in a name make Jenkins unable to save that user at all. It need not be unique.
 	Name string
-	// Expires is how long the controller must accept the token. The zero time asks
-	// for no end.
+	// Expires is until when the controller has to accept the token, at least. The zero
+	// time asks for no expiry.
 	Expires time.Time
 }
 
@@ -73,33 +73,29 @@ func (c *Client) CreateToken(ctx context.Context, r TokenRequest) (Token, error)
 		return Token{}, errors.New("create token: not a name that Jenkins can keep")
 	}
 	if r.Expires.IsZero() {
-		token, _, err := c.createToken(ctx, r.Name, "")
-		return token, err
+		return c.createToken(ctx, r.Name, time.Time{})
 	}
 	day := lastDay(r.Expires)
 	if !dated(day) {
 		return Token{}, errors.New("create token: not an expiry that Jenkins can keep")
 	}
-	// Both requests take no longer than one may, with one for a crumb.
-	limit := c.timeout
-	if c.cred.needsCrumb() {
-		limit *= 2
-	}
-	again, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	token, expires, err := c.createToken(ctx, r.Name, day.Format(time.DateOnly))
-	var failed *Error
-	if errors.As(err, &failed) && failed.Kind == KindRejected {
+	start := c.now()
+	token, err := c.createToken(ctx, r.Name, day)
+	if failed, ok := errors.AsType[*Error](err); ok && failed.Kind == KindRejected {
 		day = day.AddDate(0, 0, 1)
 		if ahead, known := c.ClockOffset(); known && ahead > 0 {
 			if there := lastDay(r.Expires.Add(ahead)); there.After(day) && dated(there) {
 				day = there
 			}
 		}
-		token, expires, err = c.createToken(again, r.Name, day.Format(time.DateOnly))
-	}
-	if expires {
-		token.Expires = latestEnd(day)
+		// Both requests take no longer than one may, with one for a crumb.
+		limit := c.timeout
+		if c.cred.needsCrumb() {
+			limit *= 2
+		}
+		again, cancel := context.WithTimeout(ctx, min(limit, limit-c.now().Sub(start)))
+		defer cancel()
+		return c.createToken(again, r.Name, day)
 	}
 	return token, err
 }
@@ -113,36 +109,39 @@ func lastDay(t time.Time) time.Time {
 // latestEnd is the end of a day where it ends last, at UTC-12.
 func latestEnd(day time.Time) time.Time { return day.AddDate(0, 0, 1).Add(12 * time.Hour) }
 
-// dated reports whether day, and its end, have a year of four digits, as ISO 8601
-// and RFC 3339 write it.
-func dated(day time.Time) bool { return day.Year() >= 0 && latestEnd(day).Year() <= 9999 }
+// dated reports whether day, the next one and their ends have years of four digits,
+// as ISO 8601 and RFC 3339 write them.
+func dated(day time.Time) bool { return day.Year() >= 0 && day.Year() < 9999 }
 
-// createToken sends one request, with a date unless that is empty. expires reports
-// whether the controller ends the token itself.
-func (c *Client) createToken(ctx context.Context, name, date string) (token Token, expires bool, err error) {
+// createToken sends one request, with a date unless day is zero.
+func (c *Client) createToken(ctx context.Context, name string, day time.Time) (Token, error) {
 	r := request{op: OpCreate, path: c.self + descriptor + "generateNewToken", form: url.Values{"newTokenName": {name}}}
-	if date != "" {
+	if !day.IsZero() {
 		r.form.Set("expirationDuration", "custom")
-		r.form.Set("tokenExpiration", date)
+		r.form.Set("tokenExpiration", day.Format(time.DateOnly))
 	}
-	err = c.post(ctx, r, func(answer *http.Response) error {
+	var token Token
+	err := c.post(ctx, r, func(answer *http.Response) error {
 		body, err := readAll(answer)
 		if err != nil {
 			return err
 		}
+		var expires bool
 		token, expires, err = readCreated(body, name)
 		switch {
 		case err != nil && loginPage(answer, body):
 			return kindError(KindLoginPage)
 		case err == nil && token.Value() == c.cred.text.Reveal():
 			return kindError(KindAnswer)
+		case expires && !day.IsZero():
+			token.Expires = latestEnd(day)
 		}
 		return err
 	})
 	if err != nil {
-		return Token{}, false, err
+		return Token{}, err
 	}
-	return token, expires, nil
+	return token, nil
 }
 
 func unnameable(r rune) bool {

@@ -239,6 +239,18 @@ func TestNoExpiry(t *testing.T) {
 	}
 }
 
+// Nor is one told that was not asked for: its date is not to be read.
+func TestExpiryNotAskedFor(t *testing.T) {
+	t.Parallel()
+	address, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintf(w, `{"status":"ok","data":{"tokenName":"x","tokenUuid":%q,"tokenValue":%q,"expirationDate":"11/24/26"}}`, uuid, madeText)
+	})
+	token, err := newClient(t, address, jenkins.APIToken(user, tokenText)).CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
+	if err != nil || !token.Expires.IsZero() {
+		t.Errorf("got end %v, %v, want none", token.Expires, err)
+	}
+}
+
 // A controller whose clock is ahead takes a date for past, creates nothing, and is
 // asked once more.
 func TestExpiryThatIsPast(t *testing.T) {
@@ -307,6 +319,40 @@ func TestExpiryThatIsPast(t *testing.T) {
 				t.Errorf("without an expiry: got %d more requests, want none", len(asked))
 			}
 		})
+	}
+}
+
+// The second request shares the time of the first: a lease says until when a request
+// for a token may still be running.
+func TestExpiryThatIsPastTooLate(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		cred  jenkins.Credential
+		takes time.Duration
+		kind  jenkins.Kind
+		posts int
+	}{
+		{jenkins.APIToken(user, tokenText), 9 * time.Minute, jenkins.KindRejected, 2},
+		{jenkins.APIToken(user, tokenText), 10 * time.Minute, jenkins.KindTimeout, 1},
+		{jenkins.Password(user, password), 19 * time.Minute, jenkins.KindRejected, 2},
+		{jenkins.Password(user, password), 20 * time.Minute, jenkins.KindTimeout, 1},
+	} {
+		var elapsed, posts atomic.Int64
+		address, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodGet {
+				http.NotFound(w, r) // no crumbs
+				return
+			}
+			posts.Add(1)
+			elapsed.Store(int64(test.takes))
+			_, _ = io.WriteString(w, `{"status":"error","message":"Expiration date is in the past."}`)
+		})
+		start := time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC)
+		c := newClient(t, address, test.cred, jenkins.WithRequestTimeout(10*time.Minute), jenkins.WithClock(func() time.Time { return start.Add(time.Duration(elapsed.Load())) }))
+		_, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x", Expires: start.Add(time.Hour)})
+		if failed := failure(t, err, test.kind); failed.Unclear() || int(posts.Load()) != test.posts {
+			t.Errorf("%v after %v: got %d requests, unclear %v, want %d and a clear end", test.cred, test.takes, posts.Load(), failed.Unclear(), test.posts)
+		}
 	}
 }
 
