@@ -19,6 +19,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	_ "time/tzdata"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -121,7 +122,7 @@ func setup(env *testscript.Env) error {
 func on(ts *testscript.TestScript) *stage { return ts.Value(stageKey{}).(*stage) }
 
 // startJenkins starts a controller with the user alice, whose password is
-// "correct horse": jenkins [--tls] [options of cmd/jenkins-emulator].
+// "correct horse": jenkins [--tls] [--zone NAME] [options of cmd/jenkins-emulator].
 func startJenkins(ts *testscript.TestScript, _ bool, args []string) {
 	s := on(ts)
 	options := []jenkinstest.Option{
@@ -143,6 +144,10 @@ func startJenkins(ts *testscript.TestScript, _ bool, args []string) {
 			tls = true
 		case "--version":
 			options = append(options, jenkinstest.WithVersion(next()))
+		case "--zone":
+			zone, err := time.LoadLocation(next())
+			ts.Check(err)
+			options = append(options, jenkinstest.WithZone(zone))
 		case "--user":
 			name, password, _ := strings.Cut(next(), ":")
 			options = append(options, jenkinstest.WithUser(name, password))

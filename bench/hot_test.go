@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jenkins-token/jenkins-token/internal/lease"
 	"github.com/jenkins-token/jenkins-token/internal/secret"
@@ -41,7 +42,7 @@ func hotPaths(tb testing.TB) []hotPath {
 	}
 	return []hotPath{
 		{"create a token", func(tb testing.TB) {
-			if _, err := created.CreateToken(tb.Context(), tokenName, 1); err != nil {
+			if _, err := created.CreateToken(tb.Context(), jenkins.TokenRequest{Name: tokenName, Expires: time.Date(2026, 11, 24, 15, 0, 0, 0, time.UTC)}); err != nil {
 				tb.Fatal(err)
 			}
 		}},

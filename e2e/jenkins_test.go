@@ -103,7 +103,8 @@ func TestTheClientAgainstJenkins(t *testing.T) {
 			s.named(t)
 			account := s.client(t)
 			name := "e2e " + time.Now().UTC().Format("20060102T150405.000") + ` <b>&"é`
-			made, err := account.CreateToken(t.Context(), name, 1)
+			until := time.Now().Add(time.Hour)
+			made, err := account.CreateToken(t.Context(), jenkins.TokenRequest{Name: name, Expires: until})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -114,6 +115,8 @@ func TestTheClientAgainstJenkins(t *testing.T) {
 			}
 			if v := own.Version(); !v.AtLeast(2, 129) {
 				t.Errorf("got version %q, want at least 2.129", v)
+			} else if made.Expires.IsZero() == v.AtLeast(2, 548) || !made.Expires.IsZero() && made.Expires.Before(until) {
+				t.Errorf("version %s ends the token by %v, want an end after %v from 2.548 on", v, made.Expires, until)
 			}
 			if got := listed(t, own, name); got != made.UUID {
 				t.Errorf("got uuid %q on the page, want %q", got, made.UUID)

@@ -107,7 +107,7 @@ func TestKindsOfAnswers(t *testing.T) {
 				_, err := newClient(t, address, cred).WhoAmI(t.Context())
 				check(err, jenkins.OpWhoAmI, "GET", "/whoAmI/api/json", false)
 			}
-			_, err := newClient(t, address, cred).CreateToken(t.Context(), "x", 1)
+			_, err := newClient(t, address, cred).CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 			check(err, jenkins.OpCreate, "POST", methods+"generateNewToken", test.unclear)
 			_, err = newClient(t, address, cred).RenameToken(t.Context(), uuid, "x")
 			check(err, jenkins.OpRename, "POST", methods+"rename", test.unclear)
@@ -124,12 +124,12 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 			other, reached := serve(t, func(http.ResponseWriter, *http.Request) {})
 			address, count := serve(t, answer(status, "", "Location", "http://bob:proxy-pa55@"+strings.TrimPrefix(other, "http://")+"/x?query-text"))
 			c := newClient(t, address, jenkins.APIToken(user, tokenText))
-			_, err := c.CreateToken(t.Context(), "x", 1)
+			_, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 			created := failure(t, err, jenkins.KindRedirect)
 			_, err = c.WhoAmI(t.Context())
 			asked := failure(t, err, jenkins.KindRedirect)
 			listed := failure(t, c.Tokens(t.Context(), 1000, func(jenkins.ListedToken) bool { return true }), jenkins.KindRedirect)
-			_, err = newClient(t, address, jenkins.Password(user, password)).CreateToken(t.Context(), "x", 1)
+			_, err = newClient(t, address, jenkins.Password(user, password)).CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 			failure(t, err, jenkins.KindRedirect)
 			if starting, err := c.Starting(t.Context()); starting || err != nil {
 				t.Errorf("starting: got %t, %v, want false", starting, err)
@@ -198,7 +198,7 @@ func TestRefusedLoginIsNotRepeated(t *testing.T) {
 	srv := jenkinstest.Start(t, jenkinstest.WithUser(user, password))
 	good := srv.AddToken(user, "a")
 	c := newClient(t, srv.URL, jenkins.Password(user, "not "+password))
-	_, err := c.CreateToken(t.Context(), "x", 1)
+	_, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 	failed := failure(t, err, jenkins.KindRefused)
 	if failed.Op != jenkins.OpCrumb || failed.Unclear() || failed.Unsent() {
 		t.Errorf("got %s, unclear %t, unsent %t, want %s, false, false", failed.Op, failed.Unclear(), failed.Unsent(), jenkins.OpCrumb)
@@ -206,7 +206,7 @@ func TestRefusedLoginIsNotRepeated(t *testing.T) {
 	repeated := func(c *jenkins.Client) {
 		t.Helper()
 		before := len(srv.Requests())
-		_, err := c.CreateToken(t.Context(), "x", 1)
+		_, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 		errs := []error{err, c.RevokeToken(t.Context(), uuid), c.Tokens(t.Context(), 1000, func(jenkins.ListedToken) bool { return true })}
 		_, err = c.WhoAmI(t.Context())
 		errs = append(errs, err)
@@ -234,7 +234,7 @@ func TestRefusedLoginIsNotRepeated(t *testing.T) {
 	srv.Forget()
 	c = c.With(jenkins.APIToken(user, good.Value))
 	inject(t, srv, "any:gateway-401*2")
-	_, err = c.CreateToken(t.Context(), "x", 1)
+	_, err = c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 	failure(t, err, jenkins.KindGateway)
 	_, err = c.WhoAmI(t.Context())
 	failure(t, err, jenkins.KindGateway)
@@ -268,13 +268,13 @@ func TestStarting(t *testing.T) {
 		}
 	}
 	srv.SetPhase(jenkinstest.PhaseLoading)
-	_, err := c.CreateToken(t.Context(), "x", 1)
+	_, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 	failure(t, err, jenkins.KindServer)
-	_, err = c.CreateToken(t.Context(), "x", 1)
+	_, err = c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 	if failed := failure(t, err, jenkins.KindUnavailable); failed.Op != jenkins.OpCrumb || failed.Unclear() {
 		t.Errorf("while loading: got %s, unclear %t, want %s, false", failed.Op, failed.Unclear(), jenkins.OpCrumb)
 	}
-	_, err = c.CreateToken(t.Context(), "x", 1)
+	_, err = c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 	failure(t, err, jenkins.KindUnavailable)
 	c = newClient(t, "http://"+closedPort(t), jenkins.APIToken(user, tokenText))
 	if _, err := c.Starting(t.Context()); err == nil {

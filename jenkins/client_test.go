@@ -41,7 +41,7 @@ func TestLifeOfAToken(t *testing.T) {
 			}
 			before := len(srv.Tokens(user))
 			c := newClient(t, srv.URL, cred)
-			token, err := c.CreateToken(t.Context(), "nightly", 1)
+			token, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "nightly"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -101,7 +101,7 @@ func TestHeaders(t *testing.T) {
 	const form = "application/x-www-form-urlencoded"
 
 	c := newClient(t, srv.URL, jenkins.APIToken(user, long.Value), jenkins.WithUserAgent(agent))
-	if _, err := c.CreateToken(t.Context(), "by token", 1); err != nil {
+	if _, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "by token"}); err != nil {
 		t.Fatal(err)
 	}
 	requests := srv.Requests()
@@ -109,7 +109,7 @@ func TestHeaders(t *testing.T) {
 
 	srv.Forget()
 	c = newClient(t, srv.URL, jenkins.Password(user, password), jenkins.WithUserAgent(agent))
-	if _, err := c.CreateToken(t.Context(), "by password", 1); err != nil {
+	if _, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "by password"}); err != nil {
 		t.Fatal(err)
 	}
 	own := c.With(jenkins.APIToken(user, long.Value))
@@ -137,11 +137,11 @@ func TestNothingButTheFormInABody(t *testing.T) {
 	t.Parallel()
 	srv := jenkinstest.Start(t, jenkinstest.WithUser(user, password))
 	c := newClient(t, srv.URL, jenkins.APIToken(user, srv.AddToken(user, "long-lived").Value))
-	if _, err := c.CreateToken(t.Context(), "a&b=c d+é", 7); err != nil {
+	if _, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "a&b=c d+é", Expires: time.Date(2126, 11, 23, 9, 30, 0, 0, time.UTC)}); err != nil {
 		t.Fatal(err)
 	}
 	r := srv.Requests()[0]
-	if got, want := r.Form.Encode(), "expirationDuration=7&newTokenName=a%26b%3Dc+d%2B%C3%A9"; got != want {
+	if got, want := r.Form.Encode(), "expirationDuration=custom&newTokenName=a%26b%3Dc+d%2B%C3%A9&tokenExpiration=2126-11-23"; got != want {
 		t.Errorf("form: got %s, want %s", got, want)
 	}
 	if strings.Contains(r.Path, "?") {
@@ -193,7 +193,7 @@ func TestForeignUsers(t *testing.T) {
 	srv := jenkinstest.Start(t, jenkinstest.WithUser(user, password), jenkinstest.WithUser("root", "r"), jenkinstest.WithAdmin("root"))
 	victim := srv.AddToken(user, "of alice")
 	admin := newClient(t, srv.URL, jenkins.APIToken("root", srv.AddToken("root", "r").Value), jenkins.WithUser(user))
-	_, err := admin.CreateToken(t.Context(), "x", 1)
+	_, err := admin.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 	failure(t, err, jenkins.KindOwner)
 	if found, err := admin.TokenExists(t.Context(), victim.UUID, victim.Name); !found || err != nil {
 		t.Errorf("token of another: got %t, %v, want true", found, err)
@@ -242,7 +242,7 @@ func TestConcurrentUse(t *testing.T) {
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
-			token, err := c.CreateToken(t.Context(), "many", 1)
+			token, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "many"})
 			if err != nil {
 				t.Error(err)
 				return
@@ -281,7 +281,7 @@ func TestWithHeaders(t *testing.T) {
 	}
 	srv := jenkinstest.Start(t, jenkinstest.WithUser(user, password))
 	c := newClient(t, srv.URL, jenkins.Password(user, password), jenkins.WithHeaders(http.Header{"x-gate": {"a", "b"}, "CF-Access-Client-Id": {"c"}}))
-	token, err := c.CreateToken(t.Context(), "x", 1)
+	token, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ func TestUserNamesInBasic(t *testing.T) {
 			t.Parallel()
 			srv := jenkinstest.Start(t, jenkinstest.WithUser(name, "pä:ss wörd"))
 			c := newClient(t, srv.URL, jenkins.Password(name, "pä:ss wörd"))
-			token, err := c.CreateToken(t.Context(), "x", 1)
+			token, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -69,7 +69,7 @@ func TestBearerIsAnonymousToJenkins(t *testing.T) {
 	if who, err := c.WhoAmI(t.Context()); err != nil || !who.Anonymous {
 		t.Errorf("identity: got %+v, %v, want anonymous", who, err)
 	}
-	_, err := c.CreateToken(t.Context(), "x", 1)
+	_, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 	failed := failure(t, err, jenkins.KindAnonymous)
 	if failed.Op != jenkins.OpCrumb || failed.Unclear() {
 		t.Errorf("error: got %s, unclear %t, want %s, false", failed.Op, failed.Unclear(), jenkins.OpCrumb)
@@ -90,7 +90,7 @@ func TestPrintingFormsShowNoSecret(t *testing.T) {
 	t.Parallel()
 	srv := jenkinstest.Start(t, jenkinstest.WithUser(user, password))
 	c := newClient(t, srv.URL, jenkins.Password(user, password))
-	token, err := c.CreateToken(t.Context(), "x", 1)
+	token, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ func TestCrumbIsKept(t *testing.T) {
 	srv := jenkinstest.Start(t, jenkinstest.WithUser(user, password))
 	c := newClient(t, srv.URL, jenkins.Password(user, password))
 	for range 2 {
-		token, err := c.CreateToken(t.Context(), "x", 1)
+		token, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -34,12 +34,12 @@ func TestFreshCrumbAfterALostSession(t *testing.T) {
 	for _, version := range []string{"2.129", "2.222", "2.426.2", "2.578"} {
 		srv := jenkinstest.Start(t, jenkinstest.WithUser(user, password), jenkinstest.WithVersion(version))
 		c := newClient(t, srv.URL, jenkins.Password(user, password))
-		if _, err := c.CreateToken(t.Context(), "x", 1); err != nil {
+		if _, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"}); err != nil {
 			t.Fatal(err)
 		}
 		srv.Restart()
 		srv.Forget()
-		if _, err := c.CreateToken(t.Context(), "y", 1); err != nil {
+		if _, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "y"}); err != nil {
 			t.Errorf("%s: got %v, want no error", version, err)
 		}
 		want := []string{"POST " + methods + "generateNewToken 403", "GET /crumbIssuer/api/json 200", "POST " + methods + "generateNewToken 200"}
@@ -95,7 +95,7 @@ func TestFreshCrumbOnceOnly(t *testing.T) {
 			t.Parallel()
 			k := &crumbs{field: "Jenkins-Crumb", value: "abc", never: true}
 			address, _ := serve(t, k.ServeHTTP)
-			_, err := newClient(t, address, test.cred).CreateToken(t.Context(), "x", 1)
+			_, err := newClient(t, address, test.cred).CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 			if failed := failure(t, err, jenkins.KindCrumb); failed.Unclear() || failed.Op != jenkins.OpCreate {
 				t.Errorf("got %s, unclear %t, want %s, false", failed.Op, failed.Unclear(), jenkins.OpCreate)
 			}
@@ -112,7 +112,7 @@ func TestCrumbForAnAPIToken(t *testing.T) {
 	address, _ := serve(t, k.ServeHTTP)
 	c := newClient(t, address, jenkins.APIToken(user, tokenText))
 	for range 2 {
-		if _, err := c.CreateToken(t.Context(), "x", 1); err != nil {
+		if _, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -122,7 +122,7 @@ func TestCrumbForAnAPIToken(t *testing.T) {
 	// Before 2.129 there is no method to create a token, but that is learned.
 	srv := jenkinstest.Start(t, jenkinstest.WithUser(user, password), jenkinstest.WithVersion("2.60"))
 	c = newClient(t, srv.URL, jenkins.APIToken(user, srv.AddToken(user, "").Value))
-	_, err := c.CreateToken(t.Context(), "x", 1)
+	_, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 	failure(t, err, jenkins.KindNotFound)
 	sameLines(t, "requests of 2.60", lines(srv.Requests()), "POST "+methods+"generateNewToken 403", "GET /crumbIssuer/api/json 200", "POST "+methods+"generateNewToken 404")
 }
@@ -134,7 +134,7 @@ func TestCrumbFields(t *testing.T) {
 			t.Parallel()
 			k := &crumbs{field: field, value: "0a1b", needed: true}
 			address, _ := serve(t, k.ServeHTTP)
-			if _, err := newClient(t, address, jenkins.Password(user, password)).CreateToken(t.Context(), "x", 1); err != nil {
+			if _, err := newClient(t, address, jenkins.Password(user, password)).CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"}); err != nil {
 				t.Fatal(err)
 			}
 			if got := strings.Join(k.posts, " "); got != "0a1b" {
@@ -172,7 +172,7 @@ func refusedCrumb(t *testing.T, field, value string) {
 	k := &crumbs{field: field, value: value, never: true}
 	address, _ := serve(t, k.ServeHTTP)
 	for _, cred := range []jenkins.Credential{jenkins.Password(user, password), jenkins.APIToken(user, tokenText)} {
-		_, err := newClient(t, address, cred).CreateToken(t.Context(), "x", 1)
+		_, err := newClient(t, address, cred).CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 		if failed := failure(t, err, jenkins.KindAnswer); failed.Op != jenkins.OpCrumb || failed.Unclear() {
 			t.Errorf("got %s, unclear %t, want %s, false", failed.Op, failed.Unclear(), jenkins.OpCrumb)
 		}
@@ -196,7 +196,7 @@ func TestCrumbAnswers(t *testing.T) {
 			t.Parallel()
 			srv := jenkinstest.Start(t, jenkinstest.WithUser(user, password))
 			inject(t, srv, "crumb:"+test.fault)
-			_, err := newClient(t, srv.URL, jenkins.Password(user, password)).CreateToken(t.Context(), "x", 1)
+			_, err := newClient(t, srv.URL, jenkins.Password(user, password)).CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 			if failed := failure(t, err, test.want); failed.Op != jenkins.OpCrumb || failed.Unclear() {
 				t.Errorf("got %s, unclear %t, want %s, false", failed.Op, failed.Unclear(), jenkins.OpCrumb)
 			}
@@ -219,7 +219,7 @@ func TestCookiesOfACrumb(t *testing.T) {
 		{Name: "crumbs", Value: "1"},
 	}}
 	address, _ := serve(t, k.ServeHTTP)
-	if _, err := newClient(t, address, jenkins.Password(user, password)).CreateToken(t.Context(), "x", 1); err != nil {
+	if _, err := newClient(t, address, jenkins.Password(user, password)).CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"}); err != nil {
 		t.Fatal(err)
 	}
 	if want := "JSESSIONID.1=node0.node0"; k.cookie != want {
@@ -231,7 +231,7 @@ func TestCookiesStayWithTheirCrumb(t *testing.T) {
 	t.Parallel()
 	srv := jenkinstest.Start(t, jenkinstest.WithUser(user, password))
 	c := newClient(t, srv.URL, jenkins.Password(user, password))
-	token, err := c.CreateToken(t.Context(), "x", 1)
+	token, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 	if err != nil {
 		t.Fatal(err)
 	}

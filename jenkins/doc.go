@@ -12,7 +12,7 @@
 //
 //	root, err := jenkins.ParseRoot("https://ci.example.com/jenkins", false)
 //	client, err := jenkins.New(root, jenkins.APIToken("alice", token))
-//	created, err := client.CreateToken(ctx, "nightly", 1)
+//	created, err := client.CreateToken(ctx, jenkins.TokenRequest{Name: "nightly", Expires: time.Now().Add(time.Hour)})
 //	own := client.With(jenkins.APIToken("alice", created.Value()))
 //	err = own.RevokeToken(ctx, created.UUID) // a token can revoke itself
 //
@@ -23,7 +23,8 @@
 //   - A refused login is not repeated: after [KindRefused] a client sends
 //     nothing more ([KindRepeated]).
 //   - Nothing is retried, but for one POST with a fresh crumb after a crumb was
-//     not accepted, which is no login and changed nothing.
+//     not accepted, which is no login and changed nothing, and one with a later
+//     date after a controller refused an expiry as past ([Client.CreateToken]).
 //   - Answers are bounded and checked against a strict form. No error holds a
 //     body, a header's value or a secret.
 //

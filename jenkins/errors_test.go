@@ -86,7 +86,7 @@ func TestKindsOfConnections(t *testing.T) {
 			t.Parallel()
 			address, options := test.to(t)
 			c := newClient(t, address, jenkins.APIToken(user, tokenText), options...)
-			_, err := c.CreateToken(t.Context(), "x", 1)
+			_, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 			created := failure(t, err, test.want)
 			_, err = c.WhoAmI(t.Context())
 			asked := failure(t, err, test.want)
@@ -140,7 +140,7 @@ func TestDisturbedCreate(t *testing.T) {
 			}
 			srv.Forget()
 			inject(t, srv, "create:"+test.fault)
-			token, err := c.CreateToken(t.Context(), "x", 1)
+			token, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 			failed := failure(t, err, test.want)
 			if !failed.Sent || failed.Unsent() || failed.Unclear() != test.unclear {
 				t.Errorf("got sent %t, unsent %t, unclear %t, want true, false, %t", failed.Sent, failed.Unsent(), failed.Unclear(), test.unclear)
@@ -168,7 +168,7 @@ func TestContext(t *testing.T) {
 		address, count := serve(t, created)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, err := newClient(t, address, jenkins.APIToken(user, tokenText)).CreateToken(ctx, "x", 1)
+		_, err := newClient(t, address, jenkins.APIToken(user, tokenText)).CreateToken(ctx, jenkins.TokenRequest{Name: "x"})
 		failed := failure(t, err, jenkins.KindCanceled)
 		if failed.Sent || !failed.Unsent() || failed.Unclear() || count.Load() != 0 {
 			t.Errorf("got sent %t, unclear %t, %d requests, want nothing sent", failed.Sent, failed.Unclear(), count.Load())
@@ -185,7 +185,7 @@ func TestContext(t *testing.T) {
 			cancel()
 			<-r.Context().Done()
 		})
-		_, err := newClient(t, address, jenkins.APIToken(user, tokenText)).CreateToken(ctx, "x", 1)
+		_, err := newClient(t, address, jenkins.APIToken(user, tokenText)).CreateToken(ctx, jenkins.TokenRequest{Name: "x"})
 		if failed := failure(t, err, jenkins.KindCanceled); !failed.Sent || !failed.Unclear() {
 			t.Errorf("got sent %t, unclear %t, want true, true", failed.Sent, failed.Unclear())
 		}
@@ -200,7 +200,7 @@ func TestContext(t *testing.T) {
 			cancel()
 			<-r.Context().Done()
 		})
-		_, err := newClient(t, address, jenkins.APIToken(user, tokenText)).CreateToken(ctx, "x", 1)
+		_, err := newClient(t, address, jenkins.APIToken(user, tokenText)).CreateToken(ctx, jenkins.TokenRequest{Name: "x"})
 		if failed := failure(t, err, jenkins.KindCanceled); !failed.Unclear() {
 			t.Error("got clear, want unclear")
 		}
@@ -214,7 +214,7 @@ func TestContext(t *testing.T) {
 			<-r.Context().Done()
 		})
 		c := newClient(t, address, jenkins.APIToken(user, tokenText), jenkins.WithRequestTimeout(100*time.Millisecond))
-		_, err := c.CreateToken(t.Context(), "x", 1)
+		_, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 		if failed := failure(t, err, jenkins.KindTimeout); !failed.Unclear() || failed.Status != http.StatusOK {
 			t.Errorf("got unclear %t, status %d, want true, 200", failed.Unclear(), failed.Status)
 		}

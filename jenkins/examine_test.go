@@ -90,12 +90,12 @@ func TestExamination(t *testing.T) {
 			t.Parallel()
 			address, shown := front(t, test.with, test.without)
 			c := newClient(t, address, jenkins.APIToken(user, tokenText))
-			_, err := c.CreateToken(t.Context(), "x", 1)
+			_, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 			if failed := failure(t, err, test.want); failed.Unclear() && (test.want == jenkins.KindRealm || test.want == jenkins.KindOther) {
 				t.Error("unclear: got true, want false: nothing was created")
 			}
 			for range 9 {
-				_, err = c.CreateToken(t.Context(), "x", 1)
+				_, err = c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 				if err == nil {
 					t.Fatal("got a token")
 				}
@@ -119,7 +119,7 @@ func TestCredentialThatWorked(t *testing.T) {
 	}, text(200, "application/json", nobody))
 	c := newClient(t, address, jenkins.APIToken(user, tokenText))
 	for range 10 {
-		_, err := c.CreateToken(t.Context(), "x", 1)
+		_, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 		failure(t, err, jenkins.KindServer)
 	}
 	if got := shown.Load(); got != 11 {
@@ -198,7 +198,7 @@ func TestCookieOfAnotherPath(t *testing.T) {
 			http.SetCookie(w, &http.Cookie{Name: "JSESSIONID.1", Value: "a", Path: path})
 			fmt.Fprint(w, `{"crumb":"abc","crumbRequestField":"Jenkins-Crumb"}`)
 		})
-		_, err := newClient(t, address+"/ci", jenkins.Password(user, password)).CreateToken(t.Context(), "x", 1)
+		_, err := newClient(t, address+"/ci", jenkins.Password(user, password)).CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 		want := int64(2)
 		if lost {
 			want = 1

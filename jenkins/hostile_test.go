@@ -50,7 +50,7 @@ func TestCredentialIsNoToken(t *testing.T) {
 			}
 			fmt.Fprintf(w, `{"status":"ok","data":{"tokenName":"x","tokenUuid":%q,"tokenValue":%q}}`, uuid, tokenText)
 		})
-		token, err := newClient(t, address, cred).CreateToken(t.Context(), "x", 1)
+		token, err := newClient(t, address, cred).CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 		failure(t, err, jenkins.KindAnswer)
 		if token.Value() != "" || token.UUID != "" {
 			t.Errorf("%v: got %v, want no token", cred, token)
@@ -58,17 +58,17 @@ func TestCredentialIsNoToken(t *testing.T) {
 	}
 }
 
-// A Date that is far off is no clock: an end reckoned from it would be nonsense,
-// and beyond the year 9999 no text of the form of RFC 3339.
+// The bound of the end follows from the request alone: no Date, and no date in the
+// answer, has a say in it.
 func TestDatesThatAreNoClock(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC)
-	for date, want := range map[string]string{
-		now.Add(23 * time.Hour).Format(http.TimeFormat): "2026-11-26T00:00:00Z",
-		"Fri, 31 Dec 9999 23:59:59 GMT":                 "2026-11-25T00:00:00Z",
-		"Mon, 01 Jan 0001 00:00:00 GMT":                 "2026-11-25T00:00:00Z",
-		"Thu, 01 Jan 1970 00:00:00 GMT":                 "2026-11-25T00:00:00Z",
-		"yesterday":                                     "2026-11-25T00:00:00Z",
+	for date, expiration := range map[string]string{
+		now.Add(23 * time.Hour).Format(http.TimeFormat): "11/24/26",
+		"Fri, 31 Dec 9999 23:59:59 GMT":                 "31.12.9999",
+		"Mon, 01 Jan 0001 00:00:00 GMT":                 "1/1/01",
+		"Thu, 01 Jan 1970 00:00:00 GMT":                 "23/11/2026",
+		"yesterday":                                     "Never",
 	} {
 		address := listen(t, func(conn net.Conn) {
 			request := make([]byte, 4096)
@@ -76,17 +76,13 @@ func TestDatesThatAreNoClock(t *testing.T) {
 			if _, form, _ := strings.Cut(string(request[:n]), "\r\n\r\n"); form == "" {
 				_, _ = conn.Read(request)
 			}
-			body := `{"status":"ok","data":{"tokenName":"x","tokenUuid":"` + uuid + `","tokenValue":"` + madeText + `","expirationDate":"11/24/26"}}`
+			body := `{"status":"ok","data":{"tokenName":"x","tokenUuid":"` + uuid + `","tokenValue":"` + madeText + `","expirationDate":"` + expiration + `"}}`
 			fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Length: %d\r\n\r\n%s", date, len(body), body)
 		})
 		c := newClient(t, "http://"+address, jenkins.APIToken(user, tokenText), jenkins.WithClock(func() time.Time { return now }))
-		token, err := c.CreateToken(t.Context(), "x", 1)
-		if err != nil {
-			t.Errorf("%q: %v", date, err)
-			continue
-		}
-		if got := token.Expires.Format(time.RFC3339); got != want {
-			t.Errorf("%q: got end %s, want %s", date, got, want)
+		token, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x", Expires: now.Add(time.Hour)})
+		if want := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC); err != nil || !token.Expires.Equal(want) {
+			t.Errorf("%q, %q: got end %v, %v, want %v", date, expiration, token.Expires, err, want)
 		}
 	}
 }

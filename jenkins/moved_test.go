@@ -58,7 +58,7 @@ func TestMovedOfAPost(t *testing.T) {
 			w.WriteHeader(status)
 		})
 		c := newClient(t, address, jenkins.APIToken(user, tokenText))
-		_, err := c.CreateToken(t.Context(), "x", 1)
+		_, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 		if got := failure(t, err, jenkins.KindRedirect).Moved; got != "https://lb.example.com" {
 			t.Errorf("%d: got %q, want https://lb.example.com", status, got)
 		}

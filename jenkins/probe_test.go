@@ -130,7 +130,7 @@ func TestCrumb(t *testing.T) {
 			if err != nil || wanted != test.wanted {
 				t.Fatalf("got %t, %v, want %t", wanted, err, test.wanted)
 			}
-			if _, err := c.CreateToken(t.Context(), "x", 1); err != nil {
+			if _, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"}); err != nil {
 				t.Error(err)
 			}
 			if got := len(srv.Requests()); got != 2 {

@@ -120,7 +120,7 @@ func TestKindsOfTLS(t *testing.T) {
 			if test.trust {
 				options = append(options, jenkins.WithCA(ca.pem))
 			}
-			_, err := newClient(t, address, jenkins.APIToken(user, tokenText), options...).CreateToken(t.Context(), "x", 1)
+			_, err := newClient(t, address, jenkins.APIToken(user, tokenText), options...).CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 			if test.want < 0 {
 				if err != nil || !reached {
 					t.Errorf("got %v, reached %t, want no error", err, reached)
@@ -156,7 +156,7 @@ func TestWithClientCertificate(t *testing.T) {
 			created(w, r)
 		})
 	c := newClient(t, address, jenkins.APIToken(user, tokenText), jenkins.WithCA(ca.pem), jenkins.WithClientCertificate(client.pem, key))
-	if _, err := c.CreateToken(t.Context(), "x", 1); err != nil || name != "the client" {
+	if _, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"}); err != nil || name != "the client" {
 		t.Errorf("got %v, client %q, want the client", err, name)
 	}
 	for what, option := range map[string]jenkins.Option{
@@ -195,7 +195,7 @@ func TestHTTP2(t *testing.T) {
 		})
 	}
 	group.Wait()
-	token, err := c.CreateToken(t.Context(), "x", 1)
+	token, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +214,7 @@ func TestHTTP2(t *testing.T) {
 		}
 		srv.Forget()
 		inject(t, srv, "create:"+fault)
-		_, err := c.CreateToken(t.Context(), "y", 1)
+		_, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "y"})
 		failed, ok := errors.AsType[*jenkins.Error](err)
 		if !ok || !failed.Sent || !failed.Unclear() || len(srv.Requests()) != 1 {
 			t.Errorf("%s: got %v after %d requests, want an unclear error after 1", fault, err, len(srv.Requests()))
@@ -258,7 +258,7 @@ func TestWithProxy(t *testing.T) {
 		return &url.URL{Scheme: "http", Host: strings.TrimPrefix(address, "http://"), User: url.UserPassword("bob", "proxy-pa55")}, nil
 	}
 	c := newClient(t, srv.URL, jenkins.Password(user, password), jenkins.WithCA(srv.CA), jenkins.WithProxy(through))
-	token, err := c.CreateToken(t.Context(), "x", 1)
+	token, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,7 +302,7 @@ func TestProxyWithoutATunnel(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := newClient(t, "https://jenkins.test", jenkins.APIToken(user, tokenText), jenkins.WithProxy(func(*url.URL) (*url.URL, error) { return proxy, nil }))
-		_, err = c.CreateToken(t.Context(), "x", 1)
+		_, err = c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 		if failed := failure(t, err, want); failed.Sent || !failed.Unsent() {
 			t.Errorf("%d: got sent %t, unsent %t, want false, true", status, failed.Sent, failed.Unsent())
 		}

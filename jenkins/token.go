@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -23,9 +22,10 @@ const descriptor = "/descriptorByName/jenkins.security.ApiTokenProperty/"
 type Token struct {
 	UUID string
 	Name string
-	// Expires is when the controller itself ends the token: the end of a day,
-	// counted in UTC here and in the controller's zone there. The zero time means
-	// that it does not (before 2.548).
+	// Expires bounds when the controller itself ends the token: no later than this,
+	// by the controller's clock, in whichever time zone it runs. The end itself is up
+	// to 26 hours earlier. The zero time means that the controller does not end the
+	// token, or was not asked to.
 	Expires time.Time
 	value   secret.String
 }
@@ -46,23 +46,81 @@ var (
 // IsUUID reports whether text has the form of a token's uuid.
 func IsUUID(text string) bool { return uuidForm.MatchString(text) }
 
-// CreateToken makes a token for the client's user. The name must not be blank
-// or hold control characters: U+0000, U+FFFE and U+FFFF in a name make Jenkins
-// unable to save that user at all. A name need not be unique.
+// TokenRequest is the token that [Client.CreateToken] creates.
+type TokenRequest struct {
+	// Name must not be blank or hold control characters: U+0000, U+FFFE and U+FFFF
+	// in a name make Jenkins unable to save that user at all. It need not be unique.
+	Name string
+	// Expires is until when the controller has to accept the token, at least. The zero
+	// time asks for no expiry.
+	Expires time.Time
+}
+
+// CreateToken creates a token for the client's user.
 //
-// The token lives days from now to the end of that day on servers that expire
-// tokens (2.548 / LTS 2.555.1), and for ever on others, which ignore the
-// parameter.
+// Controllers that expire tokens (2.548 / LTS 2.555.1 and later) do so by the day:
+// a token is valid until the midnight after its date in the controller's time zone,
+// which no answer names (ApiTokenProperty.doGenerateNewToken and
+// ApiTokenStore.HashedToken.isExpired of 2.548). So the date sent is the earliest
+// one that ends no sooner than r.Expires in every zone from UTC-12 to UTC+14. A
+// controller whose clock is ahead of that date answers {"status":"error"} and
+// creates nothing. It is then asked once more, for the next day, or for a later one
+// if its Date needs that. Older controllers ignore the date.
 //
 // After an error whose [Error.Unclear] is true the token may exist.
-func (c *Client) CreateToken(ctx context.Context, name string, days int) (Token, error) {
-	if strings.TrimSpace(name) == "" || strings.ContainsFunc(name, unnameable) || days < 0 {
-		return Token{}, errors.New("create token: not a name or a number of days that Jenkins can keep")
+func (c *Client) CreateToken(ctx context.Context, r TokenRequest) (Token, error) {
+	if strings.TrimSpace(r.Name) == "" || strings.ContainsFunc(r.Name, unnameable) {
+		return Token{}, errors.New("create token: not a name that Jenkins can keep")
+	}
+	if r.Expires.IsZero() {
+		return c.createToken(ctx, r.Name, time.Time{})
+	}
+	day := lastDay(r.Expires)
+	if !dated(day) {
+		return Token{}, errors.New("create token: not an expiry that Jenkins can keep")
+	}
+	start := c.now()
+	token, err := c.createToken(ctx, r.Name, day)
+	if failed, ok := errors.AsType[*Error](err); ok && failed.Kind == KindRejected {
+		day = day.AddDate(0, 0, 1)
+		if ahead, known := c.ClockOffset(); known && ahead > 0 {
+			if there := lastDay(r.Expires.Add(ahead)); there.After(day) && dated(there) {
+				day = there
+			}
+		}
+		// Both requests take no longer than one may, with one for a crumb.
+		limit := c.timeout
+		if c.cred.needsCrumb() {
+			limit *= 2
+		}
+		again, cancel := context.WithTimeout(ctx, min(limit, limit-c.now().Sub(start)))
+		defer cancel()
+		return c.createToken(again, r.Name, day)
+	}
+	return token, err
+}
+
+// lastDay is the earliest date whose end is not before t in any zone: it ends first
+// at UTC+14.
+func lastDay(t time.Time) time.Time {
+	return t.UTC().Add(14*time.Hour - time.Nanosecond).Truncate(24 * time.Hour)
+}
+
+// latestEnd is the end of a day where it ends last, at UTC-12.
+func latestEnd(day time.Time) time.Time { return day.AddDate(0, 0, 1).Add(12 * time.Hour) }
+
+// dated reports whether day, the next one and their ends have years of four digits,
+// as ISO 8601 and RFC 3339 write them.
+func dated(day time.Time) bool { return day.Year() >= 0 && day.Year() < 9999 }
+
+// createToken sends one request, with a date unless day is zero.
+func (c *Client) createToken(ctx context.Context, name string, day time.Time) (Token, error) {
+	r := request{op: OpCreate, path: c.self + descriptor + "generateNewToken", form: url.Values{"newTokenName": {name}}}
+	if !day.IsZero() {
+		r.form.Set("expirationDuration", "custom")
+		r.form.Set("tokenExpiration", day.Format(time.DateOnly))
 	}
 	var token Token
-	r := request{op: OpCreate, path: c.self + descriptor + "generateNewToken", form: url.Values{
-		"newTokenName": {name}, "expirationDuration": {strconv.Itoa(days)},
-	}}
 	err := c.post(ctx, r, func(answer *http.Response) error {
 		body, err := readAll(answer)
 		if err != nil {
@@ -70,19 +128,13 @@ func (c *Client) CreateToken(ctx context.Context, name string, days int) (Token,
 		}
 		var expires bool
 		token, expires, err = readCreated(body, name)
-		if err != nil && loginPage(answer, body) {
+		switch {
+		case err != nil && loginPage(answer, body):
 			return kindError(KindLoginPage)
-		}
-		if err == nil && token.Value() == c.cred.text.Reveal() {
-			token = Token{}
+		case err == nil && token.Value() == c.cred.text.Reveal():
 			return kindError(KindAnswer)
-		}
-		if expires {
-			now := c.now()
-			if date, err := http.ParseTime(answer.Header.Get("Date")); err == nil && date.Sub(now).Abs() <= StrayClock {
-				now = date
-			}
-			token.Expires = now.UTC().Truncate(24*time.Hour).AddDate(0, 0, days+1)
+		case expires && !day.IsZero():
+			token.Expires = latestEnd(day)
 		}
 		return err
 	})

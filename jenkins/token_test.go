@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+	_ "time/tzdata"
 
 	"github.com/jenkins-token/jenkins-token/jenkins"
 	"github.com/jenkins-token/jenkins-token/jenkins/jenkinstest"
@@ -49,7 +51,7 @@ func TestNames(t *testing.T) {
 			t.Parallel()
 			srv := jenkinstest.Start(t, jenkinstest.WithUser(user, password))
 			c := newClient(t, srv.URL, jenkins.APIToken(user, srv.AddToken(user, "a").Value))
-			token, err := c.CreateToken(t.Context(), test.text, 1)
+			token, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: test.text})
 			_, renameErr := c.RenameToken(t.Context(), srv.Tokens(user)[0].UUID, test.text)
 			if !test.good {
 				if err == nil || renameErr == nil || len(srv.Requests()) != 0 {
@@ -79,8 +81,10 @@ func TestArgumentsRefusedAtOnce(t *testing.T) {
 	t.Parallel()
 	address, count := serve(t, created)
 	c := newClient(t, address, jenkins.APIToken(user, tokenText))
-	if _, err := c.CreateToken(t.Context(), "x", -1); err == nil {
-		t.Error("days below zero: got no error, want one")
+	for _, year := range []int{-2, 9999, 12000} {
+		if _, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x", Expires: time.Date(year, 12, 31, 12, 0, 0, 0, time.UTC)}); err == nil {
+			t.Errorf("an expiry in the year %d: got no error, want one", year)
+		}
 	}
 	for _, id := range []string{"", "x", uuid + "\n", " " + uuid, strings.ToUpper(uuid), "../" + uuid, strings.ReplaceAll(uuid, "-", "")} {
 		if jenkins.IsUUID(id) {
@@ -101,57 +105,255 @@ func TestArgumentsRefusedAtOnce(t *testing.T) {
 	}
 }
 
-func TestExpiry(t *testing.T) {
+// hours are the fixed zones of the world, and one that is off by a quarter.
+func hours() []*time.Location {
+	zones := []*time.Location{time.FixedZone("UTC+05:45", 5*3600+45*60)}
+	for h := -12; h <= 14; h++ {
+		zones = append(zones, time.FixedZone(fmt.Sprintf("UTC%+d", h), h*3600))
+	}
+	return zones
+}
+
+// Whatever the controller's zone, its own end is not before the expiry asked for nor
+// after the bound that is told, and an end a day earlier would be too early in one.
+func TestExpiryInEveryZone(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct {
-		version, now string
-		days         int
-		want         string
-	}{
-		{"2.548", "2026-11-23T15:04:05Z", 1, "2026-11-25T00:00:00Z"},
-		{"2.548", "2026-11-23T15:04:05Z", 0, "2026-11-24T00:00:00Z"},
-		{"2.548", "2026-12-31T23:59:59Z", 1, "2027-01-02T00:00:00Z"},
-		{"2.578", "2028-02-28T00:00:00Z", 1, "2028-03-01T00:00:00Z"},
-		{"2.578", "2026-11-23T15:04:05Z", 30, "2026-12-24T00:00:00Z"},
-		{"2.505", "2026-11-23T15:04:05Z", 1, ""},
-		{"2.426.2", "2026-11-23T15:04:05Z", 1, ""},
+	zones := hours()
+	for _, name := range []string{"Asia/Tokyo", "America/Los_Angeles", "Europe/Berlin", "America/Santiago", "Africa/Cairo", "Pacific/Kiritimati"} {
+		zone, err := time.LoadLocation(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		zones = append(zones, zone)
+	}
+	var expiries []time.Time
+	midnight := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
+	for _, near := range []time.Time{
+		midnight,
+		midnight.Add(10 * time.Hour),                   // the day turns at UTC+14
+		midnight.Add(12 * time.Hour),                   // at UTC-12
+		midnight.Add(15 * time.Hour),                   // in Tokyo
+		midnight.Add(8 * time.Hour),                    // in Los Angeles
+		time.Date(2028, 2, 29, 10, 0, 0, 0, time.UTC),  // a leap day
+		time.Date(2026, 12, 31, 10, 0, 0, 0, time.UTC), // a new year
+		time.Date(2027, 3, 28, 1, 0, 0, 0, time.UTC),   // summer time begins in Berlin
+		time.Date(2026, 9, 6, 4, 0, 0, 0, time.UTC),    // at midnight in Santiago
+		time.Date(2027, 4, 29, 22, 0, 0, 0, time.UTC),  // at midnight in Cairo
+		time.Date(2027, 10, 28, 21, 0, 0, 0, time.UTC), // and ends there
 	} {
-		t.Run(fmt.Sprintf("%s, %d days from %s", test.version, test.days, test.now), func(t *testing.T) {
+		expiries = append(expiries, near.Add(-time.Second), near, near.Add(time.Second))
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 20 {
+		expiries = append(expiries, midnight.Add(time.Duration(random.Int64N(int64(400*24*time.Hour)))))
+	}
+	now := time.Date(2026, 8, 1, 0, 0, 0, 0, time.UTC)
+	for _, zone := range zones {
+		t.Run(zone.String(), func(t *testing.T) {
 			t.Parallel()
-			now, err := time.Parse(time.RFC3339, test.now)
-			if err != nil {
-				t.Fatal(err)
+			srv := jenkinstest.Start(t, jenkinstest.WithUser(user, password), jenkinstest.WithVersion("2.548"), jenkinstest.WithZone(zone), jenkinstest.WithClock(func() time.Time { return now }))
+			c := newClient(t, srv.URL, jenkins.APIToken(user, srv.AddToken(user, "a").Value))
+			for _, expiry := range expiries {
+				token, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x", Expires: expiry})
+				if err != nil {
+					t.Fatal(err)
+				}
+				made := srv.Tokens(user)[1]
+				if end := made.Expires; end.Before(expiry) || token.Expires.Before(end) || token.Expires.Sub(end) > 26*time.Hour || token.Expires.Sub(expiry) >= 50*time.Hour {
+					t.Errorf("expiry %v: got the end %v, told as no later than %v", expiry, end.UTC(), token.Expires)
+				}
+				requests := srv.Requests()
+				form := requests[len(requests)-1].Form
+				day, err := time.Parse(time.DateOnly, form.Get("tokenExpiration"))
+				if earliest := day.Add(-14 * time.Hour); err != nil || form.Get("expirationDuration") != "custom" || !earliest.Before(expiry) {
+					t.Errorf("expiry %v: got %q, want a custom date that is the earliest", expiry, form.Encode())
+				}
+				if err := c.RevokeToken(t.Context(), token.UUID); err != nil {
+					t.Fatal(err)
+				}
 			}
-			srv := jenkinstest.Start(t, jenkinstest.WithUser(user, password), jenkinstest.WithVersion(test.version), jenkinstest.WithClock(func() time.Time { return now }))
-			c := newClient(t, srv.URL, jenkins.APIToken(user, srv.AddToken(user, "a").Value), jenkins.WithClock(func() time.Time { return now.AddDate(1, 0, 0) }))
-			token, err := c.CreateToken(t.Context(), "x", test.days)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := ""
-			if !token.Expires.IsZero() {
-				got = token.Expires.Format(time.RFC3339)
-			}
-			if got != test.want || !token.Expires.Equal(srv.Tokens(user)[1].Expires) {
-				t.Errorf("end: got %s, want %s and that of Jenkins, %v", got, test.want, srv.Tokens(user)[1].Expires)
-			}
-			if got, want := srv.Requests()[0].Form.Get("expirationDuration"), fmt.Sprint(test.days); got != want {
-				t.Errorf("expirationDuration: got %q, want %s", got, want)
+			if n := len(srv.Requests()); n != 2*len(expiries) {
+				t.Errorf("requests: got %d, want a creation and a revocation each of %d times", n, len(expiries))
 			}
 		})
 	}
-	t.Run("no Date", func(t *testing.T) {
-		t.Parallel()
-		address, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
-			w.Header()["Date"] = nil
-			_, _ = fmt.Fprintf(w, `{"status":"ok","data":{"tokenName":"x","tokenUuid":%q,"tokenValue":%q,"expirationDate":"11/24/26"}}`, uuid, madeText)
+}
+
+// A token for a minute is created, and lives for it, whatever day it is there.
+func TestExpiryAroundMidnight(t *testing.T) {
+	t.Parallel()
+	for _, zone := range hours() {
+		t.Run(zone.String(), func(t *testing.T) {
+			t.Parallel()
+			var now time.Time
+			srv := jenkinstest.Start(t, jenkinstest.WithUser(user, password), jenkinstest.WithVersion("2.578"), jenkinstest.WithZone(zone), jenkinstest.WithClock(func() time.Time { return now }))
+			now = time.Date(2026, 11, 23, 0, 0, 0, 0, zone)
+			c := newClient(t, srv.URL, jenkins.APIToken(user, srv.AddToken(user, "a").Value))
+			for _, turn := range []time.Time{time.Date(2026, 11, 24, 0, 0, 0, 0, zone), time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC), time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)} {
+				for _, off := range []time.Duration{-time.Minute - time.Second, -time.Minute, -time.Second, 0, time.Second} {
+					now = turn.Add(off)
+					expiry := now.Add(time.Minute)
+					token, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x", Expires: expiry})
+					if err != nil {
+						t.Fatal(err)
+					}
+					own := c.With(jenkins.APIToken(user, token.Value()))
+					now = expiry.Add(-time.Second)
+					if _, err := own.WhoAmI(t.Context()); err != nil {
+						t.Errorf("created at %v: dead within the minute: %v", turn.Add(off), err)
+					}
+					now = token.Expires
+					failure(t, func() error { _, err := own.WhoAmI(t.Context()); return err }(), jenkins.KindRefused)
+				}
+			}
 		})
-		c := newClient(t, address, jenkins.APIToken(user, tokenText), jenkins.WithClock(func() time.Time { return time.Date(2026, 11, 23, 1, 0, 0, 0, time.UTC) }))
-		token, err := c.CreateToken(t.Context(), "x", 1)
-		if want := time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC); err != nil || !token.Expires.Equal(want) {
-			t.Errorf("end: got %v, %v, want %v", token.Expires, err, want)
-		}
+	}
+}
+
+// Without an expiry asked for, or with a controller that has none, no end is told.
+func TestNoExpiry(t *testing.T) {
+	t.Parallel()
+	expiry := time.Date(2026, 11, 24, 15, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		version string
+		expires time.Time
+		form    string
+	}{
+		{"2.578", time.Time{}, "newTokenName=x"},
+		{"2.541.3", expiry, "expirationDuration=custom&newTokenName=x&tokenExpiration=2026-11-25"},
+		{"2.426.2", expiry, "expirationDuration=custom&newTokenName=x&tokenExpiration=2026-11-25"},
+		{"2.129", expiry, "expirationDuration=custom&newTokenName=x&tokenExpiration=2026-11-25"},
+	} {
+		t.Run(test.version, func(t *testing.T) {
+			t.Parallel()
+			srv := jenkinstest.Start(t, jenkinstest.WithUser(user, password), jenkinstest.WithVersion(test.version), jenkinstest.WithClock(func() time.Time { return expiry.AddDate(1, 0, 0) }))
+			c := newClient(t, srv.URL, jenkins.APIToken(user, srv.AddToken(user, "a").Value))
+			token, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x", Expires: test.expires})
+			if err != nil || !token.Expires.IsZero() {
+				t.Errorf("got end %v, %v, want none", token.Expires, err)
+			}
+			if requests := srv.Requests(); len(requests) != 1 || requests[0].Form.Encode() != test.form {
+				t.Errorf("requests: got %q, want one with %s", lines(requests), test.form)
+			}
+		})
+	}
+}
+
+// Nor is one told that was not asked for: its date is not to be read.
+func TestExpiryNotAskedFor(t *testing.T) {
+	t.Parallel()
+	address, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintf(w, `{"status":"ok","data":{"tokenName":"x","tokenUuid":%q,"tokenValue":%q,"expirationDate":"11/24/26"}}`, uuid, madeText)
 	})
+	token, err := newClient(t, address, jenkins.APIToken(user, tokenText)).CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
+	if err != nil || !token.Expires.IsZero() {
+		t.Errorf("got end %v, %v, want none", token.Expires, err)
+	}
+}
+
+// A controller whose clock is ahead takes a date for past, creates nothing, and is
+// asked once more.
+func TestExpiryThatIsPast(t *testing.T) {
+	t.Parallel()
+	expiry := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+	tokyo := time.FixedZone("Tokyo", 9*3600)
+	for _, test := range []struct {
+		name  string
+		clock time.Time
+		dates string
+	}{
+		{"at its last second", time.Date(2026, 11, 23, 23, 59, 59, 0, tokyo), "2026-11-23"},
+		{"a second after midnight", time.Date(2026, 11, 24, 0, 0, 1, 0, tokyo), "2026-11-23 2026-11-24"},
+		{"days ahead", time.Date(2026, 11, 27, 17, 0, 0, 0, tokyo), "2026-11-23 2026-11-27"},
+		{"years ahead", time.Date(2036, 11, 27, 17, 0, 0, 0, tokyo), "2026-11-23 2036-11-27"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			srv := jenkinstest.Start(t, jenkinstest.WithUser(user, password), jenkinstest.WithVersion("2.548"), jenkinstest.WithZone(tokyo), jenkinstest.WithClock(func() time.Time { return test.clock }))
+			c := newClient(t, srv.URL, jenkins.APIToken(user, srv.AddToken(user, "a").Value), jenkins.WithClock(func() time.Time { return expiry.Add(-time.Hour) }))
+			token, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x", Expires: expiry})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var dates []string
+			for _, r := range srv.Requests() {
+				dates = append(dates, r.Form.Get("tokenExpiration"))
+			}
+			if got := strings.Join(dates, " "); got != test.dates {
+				t.Errorf("dates: got %s, want %s", got, test.dates)
+			}
+			tokens := srv.Tokens(user)
+			if len(tokens) != 2 || token.Expires.Before(tokens[1].Expires) || !tokens[1].Expires.After(test.clock) {
+				t.Errorf("got %d tokens, the end told as no later than %v, want two, and one after %v", len(tokens), token.Expires, test.clock)
+			}
+		})
+	}
+	rejected := `{"status":"error","message":"Expiration date is in the past."}`
+	for _, test := range []struct{ name, date, expiry, first, second string }{
+		{"rejected again", "Mon, 23 Nov 2026 08:00:00 GMT", "2026-11-23T09:00:00Z", "2026-11-23", "2026-11-24"},
+		{"no Date", "", "2026-11-23T09:00:00Z", "2026-11-23", "2026-11-24"},
+		{"a Date that is behind", "Thu, 01 Jan 1970 00:00:00 GMT", "2026-11-23T09:00:00Z", "2026-11-23", "2026-11-24"},
+		{"a Date too far ahead", "Fri, 31 Dec 9999 23:59:59 GMT", "9998-11-23T09:00:00Z", "9998-11-23", "9998-11-24"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			asked := make(chan string, 9)
+			address, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				w.Header()["Date"] = []string{test.date}
+				asked <- r.FormValue("tokenExpiration")
+				_, _ = io.WriteString(w, rejected)
+			})
+			c := newClient(t, address, jenkins.APIToken(user, tokenText), jenkins.WithClock(func() time.Time { return expiry.Add(-time.Hour) }))
+			until, err := time.Parse(time.RFC3339, test.expiry)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x", Expires: until})
+			failure(t, err, jenkins.KindRejected)
+			if first, second := <-asked, <-asked; first != test.first || second != test.second || len(asked) != 0 {
+				t.Errorf("dates: got %s, %s and %d more, want %s, %s", first, second, len(asked), test.first, test.second)
+			}
+			_, err = c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
+			failure(t, err, jenkins.KindRejected)
+			if <-asked; len(asked) != 0 {
+				t.Errorf("without an expiry: got %d more requests, want none", len(asked))
+			}
+		})
+	}
+}
+
+// The second request shares the time of the first: a lease says until when a request
+// for a token may still be running.
+func TestExpiryThatIsPastTooLate(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		cred  jenkins.Credential
+		takes time.Duration
+		kind  jenkins.Kind
+		posts int
+	}{
+		{jenkins.APIToken(user, tokenText), 9 * time.Minute, jenkins.KindRejected, 2},
+		{jenkins.APIToken(user, tokenText), 10 * time.Minute, jenkins.KindTimeout, 1},
+		{jenkins.Password(user, password), 19 * time.Minute, jenkins.KindRejected, 2},
+		{jenkins.Password(user, password), 20 * time.Minute, jenkins.KindTimeout, 1},
+	} {
+		var elapsed, posts atomic.Int64
+		address, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodGet {
+				http.NotFound(w, r) // no crumbs
+				return
+			}
+			posts.Add(1)
+			elapsed.Store(int64(test.takes))
+			_, _ = io.WriteString(w, `{"status":"error","message":"Expiration date is in the past."}`)
+		})
+		start := time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC)
+		c := newClient(t, address, test.cred, jenkins.WithRequestTimeout(10*time.Minute), jenkins.WithClock(func() time.Time { return start.Add(time.Duration(elapsed.Load())) }))
+		_, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x", Expires: start.Add(time.Hour)})
+		if failed := failure(t, err, test.kind); failed.Unclear() || int(posts.Load()) != test.posts {
+			t.Errorf("%v after %v: got %d requests, unclear %v, want %d and a clear end", test.cred, test.takes, posts.Load(), failed.Unclear(), test.posts)
+		}
+	}
 }
 
 func TestCreateAnswers(t *testing.T) {
@@ -206,7 +408,7 @@ func TestCreateAnswers(t *testing.T) {
 				w.Header().Set("Content-Type", "application/json")
 				_, _ = io.WriteString(w, test.body)
 			})
-			token, err := newClient(t, address, jenkins.APIToken(user, tokenText)).CreateToken(t.Context(), "x", 1)
+			token, err := newClient(t, address, jenkins.APIToken(user, tokenText)).CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 			if test.good {
 				if err != nil || token.UUID != uuid || !token.Expires.IsZero() {
 					t.Errorf("got %v, %v, want the token %s without an end", token, err, uuid)
@@ -356,7 +558,7 @@ func TestGzipBomb(t *testing.T) {
 			}
 		}
 	})
-	_, err := newClient(t, address, jenkins.APIToken(user, tokenText)).CreateToken(t.Context(), "x", 1)
+	_, err := newClient(t, address, jenkins.APIToken(user, tokenText)).CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 	failure(t, err, jenkins.KindAnswer)
 }
 
@@ -377,7 +579,7 @@ func TestHeadersWithoutAnEnd(t *testing.T) {
 				_, _ = io.WriteString(c, line)
 				_, _ = io.Copy(io.Discard, c)
 			})
-			_, err := newClient(t, "http://"+address, jenkins.APIToken(user, tokenText)).CreateToken(t.Context(), "x", 1)
+			_, err := newClient(t, "http://"+address, jenkins.APIToken(user, tokenText)).CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 			if failed := failure(t, err, jenkins.KindConnection); !failed.Unclear() {
 				t.Error("got clear, want unclear")
 			}
@@ -390,7 +592,7 @@ func BenchmarkCreate(b *testing.B) {
 	c := newClient(b, address, jenkins.APIToken(user, tokenText))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := c.CreateToken(b.Context(), "x", 1); err != nil {
+		if _, err := c.CreateToken(b.Context(), jenkins.TokenRequest{Name: "x"}); err != nil {
 			b.Fatal(err)
 		}
 	}

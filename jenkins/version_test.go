@@ -64,7 +64,7 @@ func TestVersionOfTheController(t *testing.T) {
 	if c.Version().Known() {
 		t.Errorf("version before an answer: got %s, want none", c.Version())
 	}
-	if _, err := c.CreateToken(t.Context(), "x", 1); err != nil || c.Version().Known() {
+	if _, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"}); err != nil || c.Version().Known() {
 		t.Errorf("version after create: got %s, %v, want none", c.Version(), err)
 	}
 	if _, err := c.WhoAmI(t.Context()); err != nil || c.Version().String() != "2.479.1" {

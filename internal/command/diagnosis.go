@@ -150,7 +150,7 @@ func (d *diagnosis) write(ctx context.Context) {
 	}
 	ends := "the controller would not have ended it"
 	if record.ExpiresAt != "" {
-		ends = "the controller would have ended it at " + record.ExpiresAt
+		ends = "the controller would have ended it no later than " + record.ExpiresAt
 	}
 	d.good("write", "token "+record.TokenName+" of "+foreign(record.Username)+" was made, tried and revoked; "+ends)
 }
@@ -202,7 +202,7 @@ type diagnosisReport struct {
 type madeToken struct {
 	Name      string `json:"tokenName"`
 	UUID      string `json:"tokenUuid"`
-	ExpiresAt string `json:"expiresAt"` // empty when the controller does not end it
+	ExpiresAt string `json:"expiresAt"` // RFC 3339, in whichever zone; empty when the controller does not end it
 }
 
 func (d *diagnosis) report() diagnosisReport {

@@ -314,7 +314,7 @@ var (
 	outputs = map[string]*regexp.Regexp{
 		"token": regexp.MustCompile(`^[A-Za-z0-9_]{16,256}$`), "token-name": regexp.MustCompile(`^` + namePattern + `$`),
 		"token-uuid": regexp.MustCompile(`^` + uuidPattern + `$`), "username": regexp.MustCompile(`^[ -~]+$`),
-		"url": regexp.MustCompile(`^http://127\.0\.0\.1:[0-9]+$`), "expires-at": regexp.MustCompile(`^(2026-1[12]-[0-9]{2}T00:00:00Z)?$`),
+		"url": regexp.MustCompile(`^http://127\.0\.0\.1:[0-9]+$`), "expires-at": regexp.MustCompile(`^(2026-1[12]-[0-9]{2}T12:00:00Z)?$`),
 	}
 	summaryLine = regexp.MustCompile(`^(|### Jenkins tokens that may outlive this job|### Sweep of Jenkins tokens|\|( [a-z -]+(: [a-z ,-]+)? \|)( [0-9a-z-]+ \|)|- [ -~]+)$`)
 )

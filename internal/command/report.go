@@ -102,13 +102,26 @@ func remains(one lease.Left, more int) string {
 	default:
 		b.WriteString("; revoke it at " + page + command(one))
 	}
-	switch end, ok := one.Record.Until(); {
-	case one.Record.ExpiresAt != "":
-		b.WriteString("; the controller ends it at " + one.Record.ExpiresAt)
-	case ok:
+	end, named := one.Record.Until()
+	switch own := one.UUID != "" && one.UUID == one.Record.TokenUUID; {
+	case own && one.Record.ExpiresAt != "":
+		b.WriteString("; the controller ends it no later than " + one.Record.ExpiresAt)
+	case named && (own || endless(one)):
 		b.WriteString("; a sweep revokes it after " + end.Format(time.RFC3339) + ", the controller itself never")
+	case named:
+		// No answer said whether the controller ends it.
+		b.WriteString("; a sweep revokes it after " + end.Format(time.RFC3339))
 	}
 	return b.String()
+}
+
+// endless reports whether the controller is known to be one that ends no tokens.
+func endless(one lease.Left) bool {
+	version := one.Version
+	if !version.Known() {
+		version = jenkins.ParseVersion(one.Record.Version)
+	}
+	return version.Known() && !version.AtLeast(2, 548)
 }
 
 // plainUser is a user name that a shell leaves as it is.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/jenkins-token/jenkins-token/internal/lease"
+	"github.com/jenkins-token/jenkins-token/jenkins"
 )
 
 // What is the same but for its name is said once, with a count.
@@ -29,5 +30,35 @@ func TestLeftoversThatDifferInTheirNameAreSaidOnce(t *testing.T) {
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+// What the controller does of itself is said as far as an answer told it.
+func TestWhenALeftoverEnds(t *testing.T) {
+	t.Parallel()
+	const name, uuid = "jenkins-token:ci/acme:7.1:deploy:7f3k2q2m:until-20261124T150000Z", "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
+	for _, test := range []struct {
+		name, uuid, expires, recorded, version string
+		want                                   string
+	}{
+		{"its own, with an end", uuid, "2026-11-26T12:00:00Z", "2.548", "", "; the controller ends it no later than 2026-11-26T12:00:00Z"},
+		{"its own, without", uuid, "", "", "", "; a sweep revokes it after 2026-11-24T15:00:00Z, the controller itself never"},
+		{"lost beside one with an end", "", "2026-11-26T12:00:00Z", "2.548", "", "; a sweep revokes it after 2026-11-24T15:00:00Z"},
+		{"lost, no version", "", "", "", "", "; a sweep revokes it after 2026-11-24T15:00:00Z"},
+		{"lost, a version that ends tokens", "", "", "", "2.555.1", "; a sweep revokes it after 2026-11-24T15:00:00Z"},
+		{"lost, a version that does not", "", "", "", "2.541.3", "; a sweep revokes it after 2026-11-24T15:00:00Z, the controller itself never"},
+		{"lost, a version that create saw", "", "", "2.426.2", "", "; a sweep revokes it after 2026-11-24T15:00:00Z, the controller itself never"},
+	} {
+		text := remains(lease.Left{
+			Record: lease.Record{URL: "https://ci.example.com", Username: "alice", Names: []string{name}, TokenName: name, TokenUUID: uuid, ExpiresAt: test.expires, Version: test.recorded},
+			Name:   name, UUID: test.uuid, Ending: lease.Failed, Version: jenkins.ParseVersion(test.version),
+		}, 0)
+		_, got, _ := strings.Cut(text, " --run 7.1")
+		if test.uuid != "" {
+			_, got, _ = strings.Cut(text, "--uuid "+uuid)
+		}
+		if got != test.want {
+			t.Errorf("%s: got %q of %q, want %q", test.name, got, text, test.want)
+		}
 	}
 }

@@ -195,7 +195,6 @@ func blocked(err error) bool {
 // the old one stays in the record until it is known to be nothing.
 func (a *acquisition) create(ctx context.Context) error {
 	waits := a.life.pauses(a.life.Timeout)
-	days := max(1, int((a.order.TTL+24*time.Hour-1)/(24*time.Hour)))
 	name, err := a.newName(a.life.Now())
 	for {
 		if err != nil {
@@ -204,7 +203,8 @@ func (a *acquisition) create(ctx context.Context) error {
 		if a.signalled.Err() != nil {
 			return ErrInterrupted
 		}
-		token, failed := a.account.CreateToken(ctx, name, days)
+		named, _ := ParseName(name)
+		token, failed := a.account.CreateToken(ctx, jenkins.TokenRequest{Name: name, Expires: named.End})
 		if failed == nil {
 			a.record.TokenName, a.record.TokenUUID, a.record.Token = name, token.UUID, secret.New(token.Value())
 			if !token.Expires.IsZero() {

@@ -58,13 +58,13 @@ func TestAcquire(t *testing.T) {
 				t.Fatal(err, left)
 			}
 			form := w.Requests()[slices.IndexFunc(w.Requests(), func(r jenkinstest.Request) bool { return r.Method == "POST" })].Form
-			if got := form.Get("expirationDuration"); got != "1" {
-				t.Errorf("days %q, want 1", got)
-			}
 			w.wantRequests(row.requests...)
 			tokens := w.Tokens(owner)
 			made := tokens[len(tokens)-1]
 			name, ok := lease.ParseName(r.TokenName)
+			if day := name.End.Add(14*time.Hour - 1).Format(time.DateOnly); form.Get("expirationDuration") != "custom" || form.Get("tokenExpiration") != day {
+				t.Errorf("expiry %q, want %s", form.Encode(), day)
+			}
 			if !ok || name.Where != "ci/acme" || name.Run != "7.1" || name.Label != "deploy" || name.End.Before(start.Add(time.Hour-time.Second)) || name.End.After(time.Now().Add(time.Hour)) {
 				t.Errorf("name %q", r.TokenName)
 			}
@@ -73,8 +73,8 @@ func TestAcquire(t *testing.T) {
 				t.Errorf("record %+v", r)
 			}
 			if row.expires {
-				if at, err := time.Parse(time.RFC3339, r.ExpiresAt); err != nil || at.Before(time.Now()) {
-					t.Errorf("expires at %q", r.ExpiresAt)
+				if at, err := time.Parse(time.RFC3339, r.ExpiresAt); err != nil || at.Before(made.Expires) || at.Sub(name.End) >= 50*time.Hour {
+					t.Errorf("expires at %q, in truth at %v", r.ExpiresAt, made.Expires)
 				}
 			}
 			if kept, ok := k.kept(); !ok || !alike(kept, r) {

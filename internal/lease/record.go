@@ -30,7 +30,7 @@ type Record struct {
 	TokenName string
 	TokenUUID string
 	Token     secret.String
-	ExpiresAt string // RFC 3339, when the controller ends the token itself
+	ExpiresAt string // RFC 3339; the controller ends the token no later than this itself
 	// PendingUntil is when the last request for a token has run into its own
 	// timeout, to the second; zero before the first.
 	PendingUntil time.Time

@@ -458,7 +458,7 @@ func (r *release) throwAway(ctx context.Context) (string, error) {
 	}
 	var token jenkins.Token
 	err = r.retry(ctx, func() (err error) {
-		token, err = r.account.CreateToken(ctx, name.String(), 1)
+		token, err = r.account.CreateToken(ctx, jenkins.TokenRequest{Name: name.String(), Expires: name.End})
 		return err
 	}, false)
 	if err != nil {

@@ -46,7 +46,7 @@ func All() []Setting {
 		{Name: "label", Making: true,
 			Description: "Readable part of the token's name. Default: the name of the job."},
 		{Name: "ttl", Default: "24h", Making: true,
-			Description: "Latest end of the token's life (36h, 2d). Written in its name; servers that expire tokens (2.548 and later) get it in whole days."},
+			Description: "Latest end of the token's life (36h, 2d). Written in its name; Jenkins 2.548 and later also gets it as a date, and ends the token at most 50 hours later."},
 		{Name: "revoke", Default: "true", Boolean: true, Making: true,
 			Description: "false leaves the token to ttl, to sweep or to a later revoke."},
 		{Name: "on-revoke-failure", Default: "warn", Making: true,

@@ -8,13 +8,20 @@ import (
 	"time"
 )
 
-// endOfDay returns the midnight that ends the day of t, in the zone of t.
-func endOfDay(t time.Time) time.Time {
-	return time.Date(t.Year(), t.Month(), t.Day()+1, 0, 0, 0, 0, t.Location())
+// endOfDay returns when the day ends that is days after that of t, in the zone of
+// t: where a zone changes its clock at midnight, that is not at 0 o'clock.
+func endOfDay(t time.Time, days int) time.Time {
+	end := time.Date(t.Year(), t.Month(), t.Day()+days+1, 0, 0, 0, 0, t.Location())
+	if end.Hour() > 12 {
+		// There is no such midnight, and Go took the time before the change.
+		_, end = end.ZoneBounds()
+	}
+	return end
 }
 
-// lastDay returns the expiry date of a token as Jenkins stores it.
-func (t Token) lastDay() time.Time { return t.Expires.AddDate(0, 0, -1) }
+// lastDay returns a moment of the expiry date of a token, which is what Jenkins
+// stores.
+func (t Token) lastDay() time.Time { return t.Expires.Add(-time.Nanosecond) }
 
 var isoDate = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`)
 
@@ -27,7 +34,6 @@ func (c *call) expiration() (expires time.Time, past bool, err error) {
 		return time.Time{}, false, err
 	}
 	now := c.j.now()
-	var day time.Time
 	switch duration = strings.TrimSpace(duration); duration {
 	case "", "never":
 		return time.Time{}, false, nil
@@ -39,18 +45,18 @@ func (c *call) expiration() (expires time.Time, past bool, err error) {
 		if !isoDate.MatchString(date) {
 			return time.Time{}, false, errors.New("no ISO date")
 		}
-		day, err = time.ParseInLocation(time.DateOnly, date, now.Location())
+		day, err := time.Parse(time.DateOnly, date)
 		if err != nil {
 			return time.Time{}, false, err
 		}
+		expires = endOfDay(time.Date(day.Year(), day.Month(), day.Day(), 12, 0, 0, 0, now.Location()), 0)
 	default:
 		n, err := strconv.ParseInt(duration, 10, 32)
 		if err != nil {
 			return time.Time{}, false, err
 		}
-		day = now.AddDate(0, 0, int(n))
+		expires = endOfDay(now, int(n))
 	}
-	expires = endOfDay(day)
 	return expires, !expires.After(now), nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	_ "time/tzdata"
 )
 
 // user1 is a client of one emulator.
@@ -325,6 +326,62 @@ func TestExpiry(t *testing.T) {
 			if len(s.Tokens("alice")) != 1 {
 				t.Error("the expired token cannot be revoked")
 			}
+		})
+	}
+}
+
+// A token is valid through its date in the zone of the controller. Where a clock
+// changes at midnight a day ends at 24 o'clock, which may be called 1 o'clock.
+func TestExpiryInTheZoneOfTheController(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ zone, now, form, end string }{
+		{"Asia/Tokyo", "2026-11-23T14:59:59Z", "custom 2026-11-23", "2026-11-23T15:00:00Z"},
+		{"Asia/Tokyo", "2026-11-23T15:00:00Z", "custom 2026-11-23", ""},
+		{"Asia/Tokyo", "2026-11-23T15:00:00Z", "1", "2026-11-25T15:00:00Z"},
+		{"America/Los_Angeles", "2026-11-24T07:59:59Z", "custom 2026-11-23", "2026-11-24T08:00:00Z"},
+		{"America/Los_Angeles", "2026-11-24T08:00:00Z", "custom 2026-11-23", ""},
+		{"America/Los_Angeles", "2026-11-23T15:00:00Z", "0", "2026-11-24T08:00:00Z"},
+		{"Etc/GMT+12", "2026-11-24T11:59:59Z", "custom 2026-11-23", "2026-11-24T12:00:00Z"},
+		{"Etc/GMT+12", "2026-11-24T12:00:00Z", "custom 2026-11-23", ""},
+		{"Pacific/Kiritimati", "2026-11-23T09:59:59Z", "custom 2026-11-23", "2026-11-23T10:00:00Z"},
+		{"Pacific/Kiritimati", "2026-11-23T10:00:00Z", "custom 2026-11-23", ""},
+		{"America/Santiago", "2026-09-04T12:00:00Z", "custom 2026-09-05", "2026-09-06T04:00:00Z"},
+		{"America/Santiago", "2026-09-04T12:00:00Z", "custom 2026-09-06", "2026-09-07T03:00:00Z"},
+		{"Africa/Cairo", "2027-04-29T12:00:00Z", "0", "2027-04-29T22:00:00Z"},
+		{"Africa/Cairo", "2027-10-28T12:00:00Z", "0", "2027-10-28T22:00:00Z"},
+	} {
+		t.Run(test.zone+" "+test.now+" "+test.form, func(t *testing.T) {
+			t.Parallel()
+			zone, err := time.LoadLocation(test.zone)
+			if err != nil {
+				t.Fatal(err)
+			}
+			clock := &testClock{}
+			if clock.at, err = time.Parse(time.RFC3339, test.now); err != nil {
+				t.Fatal(err)
+			}
+			s, u := startAs(t, WithVersion("2.548"), WithClock(clock.now), WithZone(zone))
+			duration, date, _ := strings.Cut(test.form, " ")
+			body := u.want(200, "POST", property+"generateNewToken", url.Values{"newTokenName": {"x"}, "expirationDuration": {duration}, "tokenExpiration": {date}}.Encode())
+			tokens := s.Tokens("alice")
+			if test.end == "" {
+				if len(tokens) != 1 || !strings.Contains(body, `"status":"error"`) {
+					t.Errorf("got %d tokens and %s, want one and an error", len(tokens), body)
+				}
+				return
+			}
+			made := tokens[len(tokens)-1]
+			if got := made.Expires.UTC().Format(time.RFC3339); got != test.end {
+				t.Fatalf("end: got %s, want %s", got, test.end)
+			}
+			if c := decode(t, body); date != "" && *c.Data.ExpirationDate != made.lastDay().Format("1/2/06") || made.lastDay().Format(time.DateOnly) != date && date != "" {
+				t.Errorf("date: got %s, want %s", *c.Data.ExpirationDate, date)
+			}
+			u.secret = made.Value
+			clock.at = made.Expires.Add(-time.Second)
+			u.want(200, "GET", "/whoAmI/api/json", "")
+			clock.at = made.Expires
+			u.want(401, "GET", "/whoAmI/api/json", "")
 		})
 	}
 }

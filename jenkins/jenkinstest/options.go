@@ -22,6 +22,7 @@ type config struct {
 	jobs             []string
 	seed             *uint64
 	clock            func() time.Time
+	zone             *time.Location
 	loading500       int
 	loading403       int
 }
@@ -85,9 +86,13 @@ func WithJob(name string) Option { return func(c *config) { c.jobs = append(c.jo
 func WithSeed(n uint64) Option { return func(c *config) { c.seed = &n } }
 
 // WithClock sets the clock that is used for the Date header, for creation
-// dates and for expiry, and whose location is the time zone of the controller.
-// Without it the clock is [time.Now].
+// dates and for expiry, and whose location is the time zone of the controller
+// unless [WithZone] sets one. Without it the clock is [time.Now].
 func WithClock(now func() time.Time) Option { return func(c *config) { c.clock = now } }
+
+// WithZone sets the time zone of the controller, in which it counts the days of
+// expiry dates and writes the dates of its pages.
+func WithZone(zone *time.Location) Option { return func(c *config) { c.zone = zone } }
 
 // WithLoadingSequence sets how many POSTs of a loading controller (see
 // [PhaseLoading]) answer 500 "DefaultCrumbIssuer is missing its descriptor"

@@ -153,7 +153,7 @@ func (c *call) tokenCards(b *strings.Builder, u *user, tokens []Token) {
 			fmt.Fprintf(b, `<span tooltip="Created on %s" class="error token-creation">This token has expired</span>`, created)
 		default:
 			class := ""
-			if t.Expires.Before(endOfDay(c.j.now().AddDate(0, 0, 7))) {
+			if t.Expires.Before(endOfDay(c.j.now(), 7)) {
 				class = "warning"
 			}
 			fmt.Fprintf(b, `<span tooltip="Created on %s" class="%s token-creation">Expires on %s</span>`, created, class, shortDate(t.lastDay(), c.locale()))

@@ -84,7 +84,12 @@ func (j *Jenkins) boot() {
 	j.cookieName = "JSESSIONID." + j.random.hex(4)
 }
 
-func (j *Jenkins) now() time.Time { return j.config.clock() }
+func (j *Jenkins) now() time.Time {
+	if j.config.zone == nil {
+		return j.config.clock()
+	}
+	return j.config.clock().In(j.config.zone)
+}
 
 type connKey struct{}
 

@@ -204,7 +204,7 @@ func TestRecordedCards(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			tok.Expires = endOfDay(day)
+			tok.Expires = endOfDay(day, 0)
 		}
 		s.mu.Lock()
 		s.add(s.user("alice"), tok)

@@ -120,7 +120,7 @@ func (j *Jenkins) AddExpiringToken(user, name string, days int) Token {
 	defer j.mu.Unlock()
 	t := Token{Name: name}
 	if j.rules.expiry {
-		t.Expires = endOfDay(j.now().AddDate(0, 0, days))
+		t.Expires = endOfDay(j.now(), days)
 	}
 	return j.add(j.mustUser(user), t)
 }

@@ -169,7 +169,7 @@ func (c *call) created(t Token) *reply {
 	date, soon := "never", false
 	if !t.Expires.IsZero() {
 		date = shortDate(t.lastDay(), c.locale())
-		soon = t.Expires.Before(endOfDay(c.j.now().AddDate(0, 0, 7)))
+		soon = t.Expires.Before(endOfDay(c.j.now(), 7))
 	}
 	return c.json(fmt.Sprintf(`{"status":"ok","data":{"aboutToExpire":%t,"tokenName":%s,"tokenUuid":%s,"tokenValue":%s,"expirationDate":%s}}`,
 		soon, quote(t.Name), quote(t.UUID), quote(t.Value), quote(date)))
