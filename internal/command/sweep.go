@@ -50,11 +50,17 @@ func (j *job) sweep(ctx context.Context) error {
 	defer account.Close()
 	result, err := lease.Sweep(ctx, j.life(s.Timeout), account, filter, dryRun)
 	failed := 0
+	var revoked []string // of this run
+	run := j.system.Run()
 	for _, one := range result.Found {
 		if one.Err != nil {
 			failed++
 		}
+		if one.Revoked && one.Name.IsOf(run.Where, run.ID, "") {
+			revoked = append(revoked, one.UUID)
+		}
 	}
+	_ = j.jobMarks().RevokedBy(s.Credential.Secret, revoked...)
 	if err == nil || result.Listed > 0 {
 		if err := j.tell(result, dryRun); err != nil {
 			return err
