@@ -45,7 +45,8 @@ func (j *job) place() (*place, error) {
 		}
 	}
 	if j.action {
-		if path := j.runner.SideFile(); path != "" {
+		// Without the directory the runner takes the state from standard output.
+		if path := j.runner.SideFile(); path != "" && j.Exists(filepath.Dir(path)) {
 			p.side = lease.OpenSide(path)
 		}
 		return p, nil
