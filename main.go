@@ -72,6 +72,7 @@ func newProgram() *command.Program {
 		Nowhere:    nowhere(os.Stdout),
 		Merged:     same(os.Stdout, os.Stderr),
 		ReadFile:   readFile,
+		ReadGiven:  readGiven,
 		Exists:     exists,
 		Executable: os.Executable,
 		LookPath:   exec.LookPath,
@@ -111,11 +112,16 @@ func same(a, b *os.File) bool {
 	return err == nil && os.SameFile(one, other)
 }
 
-// readFile reads a file that the environment or a setting names: certificates, a
-// secret, the event of a workflow.
-func readFile(path string) ([]byte, error) {
-	const most = 8 << 20
-	return file.Read(path, most)
+// fileLimit bounds what is read of a file, in bytes.
+const fileLimit = 8 << 20
+
+// readFile reads a file that another step can have written: the event of a workflow, a
+// path in an input of the action.
+func readFile(path string) ([]byte, error) { return file.Read(path, fileLimit) }
+
+// readGiven reads what the user names: certificates, a secret.
+func readGiven(ctx context.Context, path string) ([]byte, error) {
+	return file.ReadGiven(ctx, path, fileLimit)
 }
 
 func exists(path string) bool {

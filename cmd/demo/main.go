@@ -168,7 +168,7 @@ func pairs(path string) (map[string]string, error) {
 		return nil, err
 	}
 	found := map[string]string{}
-	lines := strings.Split(string(text), "\n")
+	lines := strings.Split(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n")
 	for i := 0; i+1 < len(lines); i++ {
 		if name, _, ok := strings.Cut(lines[i], "<<"); ok {
 			found[name] = lines[i+1]
@@ -214,6 +214,7 @@ func (l *log) Write(p []byte) (int, error) {
 			return len(p), nil
 		}
 		l.line = rest
+		line = strings.TrimSuffix(line, "\r") // of Windows
 		if mask, ok := strings.CutPrefix(line, "::add-mask::"); ok {
 			l.masks = append(l.masks, mask)
 			line = "::add-mask::***"

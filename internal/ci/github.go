@@ -31,9 +31,7 @@ func github() family {
 	return family{
 		name:   "github",
 		detect: func(s Surroundings) bool { return OnRunner(s.Lookup) },
-		open: func(s Surroundings) System {
-			return &GitHub{s, githubactions.New(githubactions.WithWriter(s.out()), githubactions.WithGetenv(s.get))}
-		},
+		open:   func(s Surroundings) System { return newGitHub(s, actDir) },
 	}
 }
 
@@ -43,6 +41,73 @@ func github() family {
 type GitHub struct {
 	s      Surroundings
 	action *githubactions.Action
+	act    string // see actDir
+}
+
+// actDir is where act, Gitea's runner and Forgejo's mount a directory of the job's into
+// the container of an action (linux_container_environment_extensions.go, GetActPath).
+const actDir = "/var/run/act"
+
+func newGitHub(s Surroundings, act string) *GitHub {
+	g := &GitHub{s: s, act: act}
+	g.action = githubactions.New(githubactions.WithWriter(s.out()), githubactions.WithGetenv(g.get))
+	return g
+}
+
+// get is a variable, and for the files of commands where they are in this container.
+func (g *GitHub) get(name string) string {
+	switch name {
+	case stateFile, outputFile, summaryFile:
+		return g.commandFile(name)
+	}
+	return g.s.get(name)
+}
+
+// The variables that name files of commands.
+const (
+	stateFile   = "GITHUB_STATE"
+	outputFile  = "GITHUB_OUTPUT"
+	summaryFile = "GITHUB_STEP_SUMMARY"
+)
+
+// commandFile is the file of a variable, empty where a workflow command takes its place.
+//
+// In host mode, where the runner runs steps on its own machine and actions in containers
+// all the same, the variable is a path of the machine. act mounts that directory as
+// [actDir] (run_context.go, GetBindsAndMounts). Gitea's and Forgejo's runners mount an
+// empty volume there, and obey set-output and save-state on standard output.
+func (g *GitHub) commandFile(variable string) string {
+	path := g.s.get(variable)
+	if path == "" || !g.ofAct() || there(path) {
+		return path
+	}
+	if mounted := filepath.Join(g.act, "workflow", filepath.Base(path)); there(mounted) {
+		return mounted
+	}
+	if g.forge() && !there(filepath.Dir(path)) {
+		return ""
+	}
+	return path
+}
+
+// there is false only where it is certain that there is nothing.
+func there(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, os.ErrNotExist)
+}
+
+// sharedDir is a directory that all steps of a job share; empty on runners before 2.297.0.
+func (g *GitHub) sharedDir() string {
+	state := g.s.get(stateFile)
+	switch path := g.commandFile(stateFile); {
+	case path != "":
+		return filepath.Dir(path)
+	case state != "" && there(g.act):
+		return g.act
+	case state != "":
+		return filepath.Dir(state)
+	}
+	return ""
 }
 
 // Name implements System.
@@ -102,13 +167,17 @@ func (g *GitHub) Files() Files { return Files{Private: cmp.Or(g.s.get("RUNNER_TE
 // Open checks the files that the runner made, without creating any: a name that
 // leads nowhere means that outputs would be lost.
 func (g *GitHub) Open() error {
-	for _, channel := range []struct{ name, variable string }{{"state", "GITHUB_STATE"}, {"step output", "GITHUB_OUTPUT"}} {
-		path := g.s.get(channel.variable)
+	for _, channel := range []struct{ name, variable string }{{"state", stateFile}, {"step output", outputFile}} {
+		path := g.commandFile(channel.variable)
 		if path == "" {
-			continue // runners before 2.297.0; see command
+			continue // see command
 		}
 		if err := appendable(path); err != nil {
-			return &ChannelError{Channel: channel.name, Variable: channel.variable, Err: err}
+			failed := &ChannelError{Channel: channel.name, Variable: channel.variable, Err: err}
+			if g.ofAct() && !there(filepath.Dir(path)) {
+				failed.Hint = "the runner runs this job on its own machine (host mode), and its files are not mounted into the container of the action: use an image for the job (act -P ubuntu-latest=IMAGE)"
+			}
+			return failed
 		}
 	}
 	return nil
@@ -139,7 +208,7 @@ func (g *GitHub) Mask(texts ...secret.String) error {
 
 // Keep stores the record for the post step, in place of an earlier one.
 func (g *GitHub) Keep(record []byte) error {
-	return g.command("state", "GITHUB_STATE", "save-state", stateKey, string(record), func() { g.action.SaveState(stateKey, string(record)) })
+	return g.command("state", stateFile, "save-state", stateKey, string(record), func() { g.action.SaveState(stateKey, string(record)) })
 }
 
 // Kept returns what Keep stored, in the post step.
@@ -150,18 +219,18 @@ func (g *GitHub) Kept() (string, bool) {
 
 // Output sets a step output of one line.
 func (g *GitHub) Output(name, value string) error {
-	return g.command("step output", "GITHUB_OUTPUT", "set-output", name, value, func() { g.action.SetOutput(name, value) })
+	return g.command("step output", outputFile, "set-output", name, value, func() { g.action.SetOutput(name, value) })
 }
 
 // command writes a pair to the file of a variable, or, on a runner that has no
-// such files (before 2.297.0; GHES before 3.6), as a workflow command. What
+// such files (before 2.297.0; GHES before 3.6; see commandFile), as a workflow command. What
 // would not stay one line is refused: the file form ends at a fixed delimiter.
 func (g *GitHub) command(channel, variable, command, name, value string, write func()) error {
 	if strings.ContainsAny(name+value, "\r\n\x00") || strings.Contains(value, "_GitHubActionsFileCommandDelimeter_") {
 		return &ChannelError{Channel: channel, Variable: variable, Err: errors.New("a value is not one line")}
 	}
 	var err error
-	if path := g.s.get(variable); path == "" {
+	if path := g.commandFile(variable); path == "" {
 		err = guard(func() {
 			g.action.IssueCommand(&githubactions.Command{Name: command, Message: value, Properties: githubactions.CommandProperties{"name": name}})
 		})
@@ -176,8 +245,8 @@ func (g *GitHub) command(channel, variable, command, name, value string, write f
 
 // Summary adds Markdown to the page of the run.
 func (g *GitHub) Summary(markdown string) error {
-	const variable = "GITHUB_STEP_SUMMARY"
-	path := g.s.get(variable)
+	const variable = summaryFile
+	path := g.commandFile(variable)
 	if path == "" {
 		return nil
 	}
@@ -192,28 +261,31 @@ func (g *GitHub) Summary(markdown string) error {
 }
 
 // SideFile is the file that stands in for the state where the runner does not
-// hand it to a post step; empty elsewhere. It stands beside the state file, in a
-// directory that all steps of a job share. act and Forgejo do not hand state to the post step of a container
+// hand it to a post step; empty elsewhere. It stands in a directory that all steps of a
+// job share, beside the state file. act and Forgejo do not hand state to the post step of a container
 // action (runner/action.go runPostStep).
 func (g *GitHub) SideFile() string {
-	state := g.s.get("GITHUB_STATE")
-	if state == "" || g.s.get("ACT") != "true" && !g.forge() {
+	dir := g.sharedDir()
+	if dir == "" || !g.ofAct() {
 		return ""
 	}
 	step := fileName(cmp.Or(g.s.get("GITHUB_ACTION"), "step"))
-	return filepath.Join(filepath.Dir(state), fmt.Sprintf("jenkins-token-%.80s.jsonl", step))
+	return filepath.Join(dir, fmt.Sprintf("jenkins-token-%.80s.jsonl", step))
 }
 
 // MarksFile is a file in which the steps of a job tell each other what they have done;
-// empty on runners before 2.297.0. It stands beside the state file, in a directory that
-// all steps of a job share.
+// empty on runners before 2.297.0. It stands in a directory that all steps of a job
+// share, beside the state file.
 func (g *GitHub) MarksFile() string {
-	state := g.s.get("GITHUB_STATE")
-	if state == "" {
+	dir := g.sharedDir()
+	if dir == "" {
 		return ""
 	}
-	return filepath.Join(filepath.Dir(state), "jenkins-token-marks.txt")
+	return filepath.Join(dir, "jenkins-token-marks.txt")
 }
+
+// ofAct reports whether the runner is act, or made from it.
+func (g *GitHub) ofAct() bool { return g.s.get("ACT") == "true" || g.forge() }
 
 func (g *GitHub) forge() bool {
 	return g.s.get("GITEA_ACTIONS") == "true" || g.s.get("FORGEJO_ACTIONS") == "true"

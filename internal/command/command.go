@@ -43,18 +43,22 @@ type Program struct {
 	Nowhere        bool // standard output is the null device, or was closed
 	Merged         bool // standard output goes where standard error goes
 	ReadFile       func(string) ([]byte, error)
-	Exists         func(string) bool // of a file or directory
-	Executable     func() (string, error)
-	LookPath       func(string) (string, error) // finds a command
-	Signals        *Signals
-	First          bool                                                      // the program is process 1
-	Exposed        error                                                     // why other processes can read this one's environment; nil when they cannot
-	Tool           func(name string, args, env []string, stdin []byte) error // see ci.Surroundings
-	Hostname       string
-	Now            func() time.Time
-	Pause          func(context.Context, time.Duration) error
-	Random         io.Reader
-	Version        string // one line of its own
+	// ReadGiven reads a file that a setting names, which can be a pipe; nil is ReadFile.
+	// The action uses ReadFile: there another step can have put a pipe in the place of the
+	// file, to hold the job up.
+	ReadGiven  func(context.Context, string) ([]byte, error)
+	Exists     func(string) bool // of a file or directory
+	Executable func() (string, error)
+	LookPath   func(string) (string, error) // finds a command
+	Signals    *Signals
+	First      bool                                                      // the program is process 1
+	Exposed    error                                                     // why other processes can read this one's environment; nil when they cannot
+	Tool       func(name string, args, env []string, stdin []byte) error // see ci.Surroundings
+	Hostname   string
+	Now        func() time.Time
+	Pause      func(context.Context, time.Duration) error
+	Random     io.Reader
+	Version    string // one line of its own
 	// Dial connects to controllers and proxies; nil is the way of net/http.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Around is called for each write that hands something on, so that a test can
@@ -248,10 +252,24 @@ func (j *job) life(timeout time.Duration) lease.Life {
 	}
 }
 
+// fileTimeout bounds the wait for pipes that settings name: whatever writes to one may
+// ask a secret store first, or a person. docs/reference.md names it.
+const fileTimeout = time.Minute
+
+// readGiven reads a file that a setting names.
+func (j *job) readGiven(ctx context.Context) func(string) ([]byte, error) {
+	if j.action || j.ReadGiven == nil {
+		return j.ReadFile
+	}
+	return func(path string) ([]byte, error) { return j.ReadGiven(ctx, path) }
+}
+
 // load reads the settings, from the places that count for this job.
 func (j *job) load(ctx context.Context, need settings.Need) (*settings.Settings, error) {
+	reading, cancel := context.WithTimeout(ctx, fileTimeout)
+	defer cancel()
 	source := settings.Source{
-		Flags: j.flags.settings(), Lookup: j.Lookup, ReadFile: j.ReadFile,
+		Flags: j.flags.settings(), Lookup: j.Lookup, ReadFile: j.readGiven(reading),
 		Action: j.action, InJenkins: ci.InJenkins(j.Lookup), Fork: ci.Fork(j.Lookup, j.ReadFile),
 	}
 	switch {
@@ -261,6 +279,9 @@ func (j *job) load(ctx context.Context, need settings.Need) (*settings.Settings,
 		source.Spelling = settings.Plugin
 	}
 	s, err := settings.Load(ctx, source, need)
+	if err != nil && ctx.Err() != nil {
+		return nil, lease.ErrInterrupted // a pipe was waited for
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jenkins-token/jenkins-token/internal/ci"
 	"github.com/jenkins-token/jenkins-token/internal/lease"
+	"github.com/jenkins-token/jenkins-token/internal/secret"
 	"github.com/jenkins-token/jenkins-token/internal/settings"
 	"github.com/jenkins-token/jenkins-token/jenkins"
 )
@@ -33,7 +34,11 @@ func (j *job) create(ctx context.Context) error {
 	defer account.Close()
 	record, left, err := lease.Acquire(ctx, j.life(s.Timeout), account, j.order(s), p)
 	if err == nil {
-		err = j.handOn(record, p)
+		if err = p.posted(); err != nil {
+			record.Token = secret.String{} // the post step may have revoked it: the account looks
+		} else {
+			err = j.handOn(record, p)
+		}
 		if err != nil {
 			if left = j.giveBack(ctx, record); len(left) == 0 {
 				p.Drop()

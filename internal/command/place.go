@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/jenkins-token/jenkins-token/internal/ci"
 	"github.com/jenkins-token/jenkins-token/internal/lease"
@@ -30,7 +31,8 @@ type place struct {
 	file    *lease.File
 	private bool // the file is in the CI's private directory, under a name of its own
 	stdout  bool
-	kept    bool // a record was kept
+	kept    bool     // a record was kept
+	names   []string // that records were kept under
 }
 
 // place opens what the record goes to. Nothing has been sent yet, and nothing is
@@ -43,7 +45,8 @@ func (j *job) place() (*place, error) {
 		}
 	}
 	if j.action {
-		if path := j.runner.SideFile(); path != "" {
+		// Without the directory the runner takes the state from standard output.
+		if path := j.runner.SideFile(); path != "" && j.Exists(filepath.Dir(path)) {
 			p.side = lease.OpenSide(path)
 		}
 		return p, nil
@@ -131,12 +134,26 @@ func (j *job) privateFile(files ci.Files) (string, error) {
 // the container running, and its post step has looked for the token already.
 var errPosted = errors.New("the post step of this job has run already")
 
+// posted is [errPosted] when the post step has run. It may have been passed any record
+// that was kept, so the names that the token had before count too.
+func (p *place) posted() error {
+	if p.job.marks().IsPosted(p.names) {
+		return errPosted
+	}
+	return nil
+}
+
 // Keep implements lease.Keeper. On standard output the record is written at the
 // end only: whoever reads it wants one object.
 func (p *place) Keep(r lease.Record) error {
 	p.kept = true
-	if p.job.marks().IsPosted(r) {
-		return errPosted
+	for _, name := range r.Names {
+		if !slices.Contains(p.names, name) {
+			p.names = append(p.names, name)
+		}
+	}
+	if err := p.posted(); err != nil {
+		return err
 	}
 	if p.job.action {
 		line, err := r.Encode()

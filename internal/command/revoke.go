@@ -12,6 +12,7 @@ import (
 
 	"github.com/jenkins-token/jenkins-token/internal/ci"
 	"github.com/jenkins-token/jenkins-token/internal/lease"
+	"github.com/jenkins-token/jenkins-token/internal/secret"
 	"github.com/jenkins-token/jenkins-token/internal/settings"
 	"github.com/jenkins-token/jenkins-token/jenkins"
 )
@@ -50,10 +51,14 @@ func (j *job) revoke(ctx context.Context) error {
 	var left, kept []lease.Left
 	fail := false
 	marks := j.marks()
+	var credential secret.String
+	if s != nil {
+		credential = s.Credential.Secret
+	}
 	for _, k := range records {
 		// A mark that cannot be written costs at most what it would have saved.
 		_ = marks.Posted(k.record)
-		if marks.IsRevoked(k.record) {
+		if marks.IsRevoked(k.record, credential) || marks.MayBeRevoked(k.record) && releaser.Absent(ctx, k.record) {
 			j.system.Say(ci.Progress, subject(k.record)+" was revoked by another step")
 			_ = k.done()
 			continue
@@ -306,12 +311,12 @@ func (j *job) recordsOfAction() ([]kept, error) {
 	side := lease.OpenSide(path)
 	if len(records) > 0 {
 		// The state is this step's own. What else the file names has a post step too.
-		own := records[0].record
-		if side.Done(own) {
+		own, done := side.Current(records[0].record)
+		if done {
 			j.system.Say(ci.Progress, subject(own)+" was dealt with already")
 			return nil, nil
 		}
-		records[0].done = func() error { return side.MarkDone(own) }
+		records[0] = kept{own, func() error { return side.MarkDone(own) }}
 		return records, nil
 	}
 	more, err := side.Records()
@@ -329,7 +334,16 @@ func (j *job) marks() lease.Marks {
 	if !j.action {
 		return lease.Marks{}
 	}
-	return lease.OpenMarks(j.runner.MarksFile())
+	return j.jobMarks()
+}
+
+// jobMarks are the marks of the job, also for a step that is no action: the post step of
+// another one reads them.
+func (j *job) jobMarks() lease.Marks {
+	if runner, ok := j.system.(*ci.GitHub); ok {
+		return lease.OpenMarks(runner.MarksFile())
+	}
+	return lease.Marks{}
 }
 
 // revokeByInput is the action that revokes the token of an earlier step. Where that
@@ -362,7 +376,10 @@ func (j *job) revokeUUID(ctx context.Context, uuid string) error {
 	if s.Credential.Kind == settings.APIToken && (ending == lease.Revoked || ending == lease.Unknown) {
 		// In the step for runners without post steps the credential is the token itself. Of
 		// any other credential no lease has this uuid and this token.
-		_ = j.marks().Revoked(uuid, s.Credential.Secret)
+		_ = j.jobMarks().Revoked(uuid, s.Credential.Secret)
+	}
+	if ending == lease.Revoked {
+		_ = j.jobMarks().RevokedBy(s.Credential.Secret, uuid)
 	}
 	owner := cmp.Or(s.ForUser, s.Username, "the account")
 	switch ending {

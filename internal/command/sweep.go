@@ -54,6 +54,14 @@ func (j *job) sweep(ctx context.Context) error {
 	result, err := sweeper.Sweep(ctx, filter, dryRun)
 	progress.clear()
 	j.report(result.Left)
+	var revoked []string // of this run
+	run := j.system.Run()
+	for _, one := range result.Found {
+		if one.Revoked && one.Name.IsOf(run.Where, run.ID, "") {
+			revoked = append(revoked, one.UUID)
+		}
+	}
+	_ = j.jobMarks().RevokedBy(s.Credential.Secret, revoked...)
 	if err == nil || result.Listed > 0 {
 		if err := j.tell(result, dryRun); err != nil {
 			return err

@@ -2,6 +2,9 @@
 // looks for one. A named pipe would hold the program up for ever, a link to
 // /dev/zero would never end, and a file of another user says what that user likes.
 // So only regular files are opened, without blocking, and read up to a limit.
+//
+// [ReadGiven] is the exception. It reads what the user of the program names, which can
+// be a pipe: a shell passes <(command) as one.
 package file
 
 import (
@@ -38,9 +41,12 @@ func ReadOwn(path string, limit int64) ([]byte, error) {
 	return read(f, limit)
 }
 
-func read(f *os.File, limit int64) ([]byte, error) {
+func read(f *os.File, limit int64) ([]byte, error) { return readFrom(f, f, limit) }
+
+// readFrom reads from what reads f, and closes f.
+func readFrom(f *os.File, r io.Reader, limit int64) ([]byte, error) {
 	defer func() { _ = f.Close() }()
-	content, err := io.ReadAll(io.LimitReader(f, limit+1))
+	content, err := io.ReadAll(io.LimitReader(r, limit+1))
 	switch {
 	case err != nil:
 		return nil, err

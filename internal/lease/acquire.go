@@ -308,6 +308,9 @@ func (a *acquisition) correct(ctx context.Context) error {
 	if err != nil || !found {
 		// The name it has still finds it; a wrong end is no reason to go without.
 		a.life.Notice("the clocks of this machine and of the controller differ, and the token could not be renamed")
+		if err := a.keeper.Keep(a.record); err != nil {
+			return &KeepError{err} // revoked in the meantime, perhaps
+		}
 		return nil
 	}
 	a.drop(a.record.TokenName)

@@ -2,6 +2,7 @@ package lease
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -102,7 +103,7 @@ func (s *Side) Keep(r Record) error {
 	s.kept = r
 	s.kept.Names = slices.Clone(r.Names) // the caller goes on changing them
 	if len(before.Names) > 0 && before.Names[0] != r.Names[0] {
-		return s.MarkDone(before)
+		return s.mark(mark{Done: before.Names[0], Now: r.Names[0]})
 	}
 	return nil
 }
@@ -115,15 +116,18 @@ func (s *Side) Drop() error {
 	return s.MarkDone(s.kept)
 }
 
-// mark is the line that says that a token is dealt with.
+// mark is the line that says that nothing is left to do for a record.
 type mark struct {
-	Done string `json:"done"` // first name of its record
+	Done string `json:"done"`          // its first name
+	Now  string `json:"now,omitempty"` // first name of the record in its place
 }
 
 // MarkDone says that nothing is left to do for a record, so that no later post
 // step sends anything for it.
-func (s *Side) MarkDone(r Record) error {
-	line, err := json.Marshal(mark{r.Names[0]})
+func (s *Side) MarkDone(r Record) error { return s.mark(mark{Done: r.Names[0]}) }
+
+func (s *Side) mark(m mark) error {
+	line, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
@@ -132,19 +136,46 @@ func (s *Side) MarkDone(r Record) error {
 
 func (s *Side) append(line []byte) error { return appendLine(s.path, line) }
 
-// Done reports whether nothing is left to do for a record of that first name.
-func (s *Side) Done(r Record) bool {
+// Current returns what is known of a record by now, and whether nothing is left to do for
+// it. The state that a runner passes to the post step can be older than the side file:
+// create goes on after a cancel, and can rename the token.
+func (s *Side) Current(r Record) (current Record, done bool) {
 	content, err := file.ReadOwn(s.path, SideLimit)
 	if err != nil {
-		return false
+		return r, false
 	}
+	first, latest := r.Names[0], Record{}
+	kept := map[string]Record{} // by first name
 	for line := range bytes.Lines(content) {
-		var done mark
-		if json.Unmarshal(line, &done) == nil && done.Done == r.Names[0] {
-			return true
+		var m mark
+		if json.Unmarshal(line, &m) == nil && m.Done != "" {
+			if m.Done == first {
+				done = m.Now == ""
+				first = cmp.Or(m.Now, first)
+				latest = kept[first]
+			}
+		} else if k, err := Decode(bytes.TrimSpace(line)); err == nil {
+			kept[k.Names[0]] = k
+			if k.Names[0] == first {
+				latest, done = k, false
+			}
 		}
 	}
-	return false
+	switch {
+	case r.Complete():
+	case latest.TokenUUID != "":
+		r = latest
+	default:
+		for _, name := range latest.Names {
+			if !slices.Contains(r.Names, name) {
+				r.Names = append(slices.Clone(r.Names), name)
+			}
+		}
+		if latest.PendingUntil.After(r.PendingUntil) {
+			r.PendingUntil = latest.PendingUntil
+		}
+	}
+	return r, done
 }
 
 // Records returns the records that are not dealt with. A file that is not there

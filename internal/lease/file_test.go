@@ -298,3 +298,52 @@ func TestSideFileThatIsNoFile(t *testing.T) {
 		}
 	}
 }
+
+// create goes on after a cancel: the runner then passes an older record to the post step
+// than the side file has.
+func TestCurrentRecord(t *testing.T) {
+	t.Parallel()
+	renamed := full()
+	renamed.Names = []string{nextName}
+	later := intent(firstName)
+	later.Names = []string{firstName, nextName}
+	complete := full()
+	for _, row := range []struct {
+		what  string
+		kept  []lease.Record
+		drop  bool
+		state lease.Record
+		names []string
+		uuid  string
+		done  bool
+	}{
+		{"nothing", nil, false, intent(firstName), []string{firstName}, "", false},
+		{"the same", []lease.Record{intent(firstName)}, false, intent(firstName), []string{firstName}, "", false},
+		{"another name tried", []lease.Record{intent(firstName), later}, false, intent(firstName), later.Names, "", false},
+		{"a token since", []lease.Record{intent(firstName), complete}, false, intent(firstName), complete.Names, complete.TokenUUID, false},
+		{"renamed since", []lease.Record{intent(firstName), complete, renamed}, false, intent(firstName), renamed.Names, renamed.TokenUUID, false},
+		{"renamed since, and the state is complete", []lease.Record{intent(firstName), complete, renamed}, false, complete, complete.Names, complete.TokenUUID, false},
+		{"renamed and void", []lease.Record{intent(firstName), complete, renamed}, true, intent(firstName), []string{firstName}, "", true},
+		{"void", []lease.Record{intent(firstName)}, true, intent(firstName), []string{firstName}, "", true},
+		{"another step's is void", []lease.Record{intent(nextName)}, true, intent(firstName), []string{firstName}, "", false},
+	} {
+		side := lease.OpenSide(filepath.Join(t.TempDir(), "side.jsonl"))
+		for _, r := range row.kept {
+			if err := side.Keep(r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if row.drop {
+			if err := side.Drop(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, done := side.Current(row.state)
+		if done != row.done || !done && (!reflect.DeepEqual(got.Names, row.names) || got.TokenUUID != row.uuid) {
+			t.Errorf("%s: got %q, uuid %q, done %t", row.what, got.Names, got.TokenUUID, done)
+		}
+		if row.state.Complete() && got.Token.Empty() {
+			t.Errorf("%s: the token is lost", row.what)
+		}
+	}
+}

@@ -6,60 +6,117 @@ import (
 	"encoding/hex"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/jenkins-token/jenkins-token/internal/file"
 	"github.com/jenkins-token/jenkins-token/internal/secret"
+	"github.com/jenkins-token/jenkins-token/jenkins"
 )
 
 // Marks is a file in which the steps of a job tell each other what they have done, one
 // line each: which tokens are revoked, and which leases the post step has dealt with. It
 // holds no secret.
 //
-// Any step can write to it. A line about a token has its uuid and its SHA-256, so that
-// only who has the token can say that it is revoked; and whoever has it can make further
-// tokens, which no post step knows of. A line about a lease makes create revoke its own
-// token.
+// Any step can write to it, so what it says of a token needs a proof: the SHA-256 of the
+// token, or of an API token of the account. Whoever has one of them can create further
+// tokens that no post step knows of. A password or a token of an identity provider leaves no
+// proof: the hash of a password could be guessed, and the other differs from step to step.
+// What is said without a proof has to be looked up on the token page. A line about a lease
+// makes create revoke its own token.
 type Marks struct{ path string }
 
 // OpenMarks returns the marks at path, which need not exist yet. Without a path there are
 // none, and none are written.
 func OpenMarks(path string) Marks { return Marks{path} }
 
-// Revoked says that the token of a uuid has revoked itself, so that no later step shows
-// the dead one to the controller: a directory service counts that as a refused login.
+// Revoked says that a token has revoked itself, so that no later step shows the dead one
+// to the controller: a directory service counts that as a refused login.
 func (m Marks) Revoked(uuid string, token secret.String) error {
+	if !jenkins.IsAPIToken(token.Reveal()) {
+		return nil // it can be a password
+	}
 	return m.add(revokedMark(uuid, token))
 }
 
-// IsRevoked reports whether another step has revoked the token of a record.
-func (m Marks) IsRevoked(r Record) bool {
-	return r.TokenUUID != "" && !r.Token.Empty() && m.has(revokedMark(r.TokenUUID, r.Token))
+// RevokedBy says that tokens were revoked with a credential of the account.
+func (m Marks) RevokedBy(credential secret.String, uuids ...string) error {
+	var lines []string
+	for _, uuid := range uuids {
+		lines = append(lines, revokedByMark(uuid, credential))
+	}
+	return m.add(lines...)
 }
 
-// Posted says that the post step has dealt with a lease: a create that is still running
-// must not hand on its token any more.
-func (m Marks) Posted(r Record) error { return m.add(postedMark(r.Names[0])) }
+// IsRevoked reports whether another step has revoked the token of a record, and proves
+// it. The credential is the account's, if there is one.
+func (m Marks) IsRevoked(r Record, credential secret.String) bool {
+	if r.TokenUUID == "" {
+		return false
+	}
+	var proofs []string
+	if !r.Token.Empty() {
+		proofs = append(proofs, revokedMark(r.TokenUUID, r.Token))
+	}
+	if jenkins.IsAPIToken(credential.Reveal()) {
+		proofs = append(proofs, revokedByMark(r.TokenUUID, credential))
+	}
+	return m.has(func(line string) bool { return slices.Contains(proofs, line) })
+}
 
-// IsPosted reports whether the post step has dealt with a lease.
-func (m Marks) IsPosted(r Record) bool { return len(r.Names) > 0 && m.has(postedMark(r.Names[0])) }
+// MayBeRevoked reports whether a mark says, without a proof that counts for this step,
+// that the token of a record was revoked with a credential of the account.
+func (m Marks) MayBeRevoked(r Record) bool {
+	return r.TokenUUID != "" && m.has(func(line string) bool { return strings.HasPrefix(line, "revoked-by "+r.TokenUUID+" ") })
+}
+
+// Posted says that the post step has dealt with a lease, under all its names: a create
+// that is still running must not publish its token any more.
+func (m Marks) Posted(r Record) error {
+	var lines []string
+	for _, name := range r.Names {
+		lines = append(lines, postedMark(name))
+	}
+	return m.add(lines...)
+}
+
+// IsPosted reports whether the post step has dealt with a lease of one of the names.
+func (m Marks) IsPosted(names []string) bool {
+	return m.has(func(line string) bool {
+		return slices.ContainsFunc(names, func(name string) bool { return line == postedMark(name) })
+	})
+}
 
 func revokedMark(uuid string, token secret.String) string {
-	sum := sha256.Sum256([]byte(token.Reveal()))
-	return "revoked " + uuid + " " + hex.EncodeToString(sum[:])
+	return "revoked " + uuid + " " + digest(token.Reveal())
+}
+
+// revokedByMark has a hash that is the token's and the credential's, and tells nobody
+// that two tokens were revoked with one credential.
+func revokedByMark(uuid string, credential secret.String) string {
+	proof := "unproved"
+	if text := credential.Reveal(); jenkins.IsAPIToken(text) {
+		proof = digest(uuid + " " + text)
+	}
+	return "revoked-by " + uuid + " " + proof
+}
+
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
 }
 
 func postedMark(name string) string { return "posted " + name }
 
-func (m Marks) add(line string) error {
-	if m.path == "" {
+func (m Marks) add(lines ...string) error {
+	if m.path == "" || len(lines) == 0 {
 		return nil
 	}
-	return appendLine(m.path, []byte(line))
+	return appendLine(m.path, []byte(strings.Join(lines, "\n")))
 }
 
 // has is false where the file cannot be read: then nothing is known.
-func (m Marks) has(line string) bool {
+func (m Marks) has(wanted func(line string) bool) bool {
 	if m.path == "" {
 		return false
 	}
@@ -68,7 +125,7 @@ func (m Marks) has(line string) bool {
 		return false
 	}
 	for each := range bytes.Lines(content) {
-		if strings.TrimSpace(string(each)) == line {
+		if wanted(strings.TrimSpace(string(each))) {
 			return true
 		}
 	}

@@ -104,6 +104,29 @@ func (s *Releaser) Release(ctx context.Context, record Record) (Ending, []Left) 
 	return r.run(s.span)
 }
 
+// Absent reports whether the account's credential shows that its token page does not list
+// the token of a record. It is false where the credential is not used, or the page cannot
+// be read.
+func (s *Releaser) Absent(ctx context.Context, record Record) bool {
+	if s.Account == nil || record.TokenUUID == "" {
+		return false
+	}
+	r := &release{life: s.Life, record: record, refused: s.refused}
+	defer func() { s.refused = r.refused }()
+	var err error
+	if r.account, err = s.Account(record); err != nil || r.account == nil {
+		return false
+	}
+	if s.span == nil {
+		s.span = s.Life.span(ctx, s.Life.Grace)
+	}
+	listed := false
+	err = r.retry(s.span.work, func() error {
+		return r.life.list(s.span.work, r.account, sweepBytes, func(token jenkins.ListedToken) { listed = listed || token.UUID == record.TokenUUID })
+	}, false)
+	return err == nil && !listed
+}
+
 // useAccount is the client with the account's credential, nil where there is none
 // to use.
 func (r *release) useAccount() *jenkins.Client {

@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"context"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -88,8 +89,11 @@ func (f *finder) pem(name, text string) []byte {
 			f.problem(name, "neither PEM text nor the path of a file")
 			return nil
 		}
-		content, err := f.ReadFile(path)
+		content, err := f.read(path)
 		switch {
+		case errors.Is(err, context.DeadlineExceeded):
+			f.problem(name, "no PEM text, and its path is that of a pipe to which nothing was written in time")
+			return nil
 		case errors.Is(err, file.ErrIrregular):
 			f.problem(name, "no PEM text, and its path is not that of a regular file")
 			return nil

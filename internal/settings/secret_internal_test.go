@@ -2,7 +2,6 @@ package settings
 
 import (
 	"encoding/pem"
-	"os"
 	"testing"
 
 	"github.com/sethvargo/go-envconfig"
@@ -16,10 +15,11 @@ func TestSettingsShowNoSecret(t *testing.T) {
 	const password, header = "correct horse", "gateway-secret"
 	key := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("a key of the client")}))
 	environment := map[string]string{
-		"JENKINS_URL": "https://ci.example", "JENKINS_USERNAME": "alice", "JENKINS_PASSWORD": password, "JENKINS_TOKEN_HEADERS": "X-Gate: " + header,
+		"JENKINS_URL": "https://ci.example", "JENKINS_USERNAME": "alice", "JENKINS_PASSWORD": password, "JENKINS_TOKEN_HEADERS_FILE": "headers",
 		"JENKINS_TOKEN_CLIENT_CERTIFICATE": key, "JENKINS_TOKEN_CLIENT_KEY": key,
 	}
-	source := Source{ReadFile: os.ReadFile, Lookup: func(name string) (string, bool) { text, ok := environment[name]; return text, ok }}
+	files := func(string) ([]byte, error) { return []byte("X-Gate: " + header), nil }
+	source := Source{ReadFile: files, Lookup: func(name string) (string, bool) { text, ok := environment[name]; return text, ok }}
 	find := newFinder(source, ForCreate)
 	var given raw
 	if err := envconfig.ProcessWith(t.Context(), &envconfig.Config{Target: &given, Lookuper: find}); err != nil {

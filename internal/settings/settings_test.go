@@ -1,6 +1,7 @@
 package settings_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,6 +34,9 @@ func (g given) load(t *testing.T) (*settings.Settings, error) {
 		ReadFile: func(path string) ([]byte, error) {
 			if text, ok := g.files[path]; ok {
 				return []byte(text), nil
+			}
+			if path == "/silent" {
+				return nil, context.DeadlineExceeded
 			}
 			return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
 		},
@@ -382,6 +386,8 @@ func TestSecrets(t *testing.T) {
 	}{
 		{"both the secret and its file", given{env: with(base, texts{"JENKINS_PASSWORD": "a", "JENKINS_PASSWORD_FILE": "/run/pw"}), files: texts{"/run/pw": "b"}},
 			[]string{"password: given twice: by JENKINS_PASSWORD and by JENKINS_PASSWORD_FILE"}},
+		{"a pipe to which nothing is written", given{env: with(base, texts{"JENKINS_API_TOKEN_FILE": "/silent", "JENKINS_TOKEN_CA_CERTIFICATE": "/silent"})},
+			[]string{"api-token: the file that JENKINS_API_TOKEN_FILE names is a pipe to which nothing was written in time", "ca-certificate: no PEM text, and its path is that of a pipe to which nothing was written in time"}},
 		{"a file that is not there", given{env: with(base, texts{"JENKINS_API_TOKEN_FILE": "/nowhere"})},
 			[]string{"api-token: the file that JENKINS_API_TOKEN_FILE names cannot be read"}},
 		{"a plugin's secret and its file", given{env: with(base, texts{"PLUGIN_URL": "https://a.example", "PLUGIN_PASSWORD": "a", "PLUGIN_PASSWORD_FILE": "/run/pw"}), files: texts{"/run/pw": "b"}, spelling: settings.Plugin},
@@ -721,5 +727,29 @@ func TestTableOfSettings(t *testing.T) {
 	}
 	if want := []string{"api-token", "password", "bearer-token", "client-key", "headers"}; !slices.Equal(secrets, want) {
 		t.Errorf("secrets %q, want %q: whoever adds one adds it to the documents", secrets, want)
+	}
+}
+
+// A pipe can be read only once, and can hold a certificate and its key.
+func TestAFileIsReadOnce(t *testing.T) {
+	t.Parallel()
+	const both = "-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n"
+	for spelling, env := range map[settings.Spelling]texts{
+		settings.NoInputs: {"JENKINS_URL": "https://a.example", "JENKINS_USERNAME": "alice", "JENKINS_PASSWORD_FILE": "/pw", "JENKINS_TOKEN_CLIENT_CERTIFICATE": "/tls", "JENKINS_TOKEN_CLIENT_KEY": "/tls"},
+		settings.Plugin:   {"PLUGIN_URL": "https://a.example", "PLUGIN_USERNAME": "alice", "PLUGIN_PASSWORD_FILE": "/pw", "PLUGIN_CLIENT_CERTIFICATE": "/tls", "PLUGIN_CLIENT_KEY_FILE": "/tls"},
+	} {
+		pipes := texts{"/pw": "hunter2", "/tls": both}
+		s, err := settings.Load(t.Context(), settings.Source{
+			Spelling: spelling,
+			Lookup:   func(name string) (string, bool) { text, ok := env[name]; return text, ok },
+			ReadFile: func(path string) ([]byte, error) {
+				text := pipes[path]
+				delete(pipes, path)
+				return []byte(text), nil
+			},
+		}, settings.ForCreate)
+		if err != nil || s.Credential.Secret.Reveal() != "hunter2" || string(s.ClientCertificate) != both || s.ClientKey.Reveal() != both {
+			t.Errorf("spelling %d: got %+v, %v", spelling, s, err)
+		}
 	}
 }

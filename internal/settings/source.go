@@ -1,11 +1,13 @@
 package settings
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
 
 	"github.com/jenkins-token/jenkins-token/internal/file"
+	"github.com/jenkins-token/jenkins-token/internal/secret"
 )
 
 // Spelling is how the surrounding CI spells its inputs.
@@ -50,14 +52,22 @@ type finder struct {
 	Source
 	need     Need
 	table    []Setting
-	inputs   bool // url or a credential is an input
+	inputs   bool               // url or a credential is an input
+	files    map[string]content // by path
 	problems []Problem
 	from     map[string]string // by setting, what gave it
 	paths    []string          // see Settings.Paths
 }
 
+// content is what reading a file gave. A pipe can be read only once, and can hold the
+// values of two settings: a certificate and its key.
+type content struct {
+	text secret.Value[[]byte]
+	err  error
+}
+
 func newFinder(source Source, need Need) *finder {
-	f := &finder{Source: source, need: need, table: All(), from: map[string]string{}}
+	f := &finder{Source: source, need: need, table: All(), from: map[string]string{}, files: map[string]content{}}
 	f.inputs = f.postOfAction()
 	for _, s := range f.table {
 		if s.Name == "url" || s.credential {
@@ -141,11 +151,14 @@ func (f *finder) variable(s Setting, name string) (string, bool) {
 		f.problem(s.Name, "given twice: by %s and by %s_FILE", name, name)
 		return "", false
 	}
-	content, err := f.ReadFile(strings.TrimSpace(path))
+	content, err := f.read(strings.TrimSpace(path))
 	if err != nil {
 		why := "cannot be read"
-		if errors.Is(err, file.ErrIrregular) {
+		switch {
+		case errors.Is(err, file.ErrIrregular):
 			why = "is not a regular file"
+		case errors.Is(err, context.DeadlineExceeded):
+			why = "is a pipe to which nothing was written in time"
 		}
 		f.problem(s.Name, "the file that %s_FILE names %s", name, why)
 		return "", false
@@ -154,6 +167,16 @@ func (f *finder) variable(s Setting, name string) (string, bool) {
 		f.from[s.Name] = name + "_FILE"
 	}
 	return string(content), ok
+}
+
+func (f *finder) read(path string) ([]byte, error) {
+	c, known := f.files[path]
+	if !known {
+		text, err := f.ReadFile(path)
+		c = content{secret.Hold(text), err}
+		f.files[path] = c
+	}
+	return c.text.Reveal(), c.err
 }
 
 func blank(text string) bool { return strings.TrimSpace(text) == "" }
