@@ -177,6 +177,14 @@ func (f *finder) checkURL(s *Settings, text string) {
 		f.problem("url", "longer than %d bytes", URLLimit)
 		return
 	}
+	if f.flawed("url", "is not an address as it stands: %s", addressFlaws(text)) {
+		return
+	}
+	if holdsPlaceholder(text) {
+		f.problem("url", "holds a placeholder that was not replaced")
+		f.advise("url", placeholderCure)
+		return
+	}
 	root, err := jenkins.ParseRoot(text, s.AllowHTTP)
 	if err != nil {
 		text := err.Error()
@@ -209,7 +217,16 @@ func (f *finder) checkCredential(s *Settings, given raw) {
 			continue
 		}
 		found = append(found, c.name)
-		s.Credential = Credential{Kind: c.kind, Secret: secret.New(withoutNewline(c.text))}
+		text := withoutNewline(c.text)
+		s.Credential = Credential{Kind: c.kind, Secret: secret.New(text)}
+		switch c.kind {
+		case APIToken:
+			f.flawed(c.name, "does not have the form of an API token: %s", tokenFlaws(text))
+		case Bearer:
+			f.flawed(c.name, "does not have the form of a bearer token: %s", bearerFlaws(text))
+		case OIDC:
+			f.flawed(c.name, "is not an audience as it stands: %s", nameFlaws(text))
+		}
 		if c.kind == OIDC {
 			s.Credential = Credential{Kind: OIDC, Audience: strings.TrimSpace(c.text)}
 		}
@@ -224,6 +241,8 @@ func (f *finder) checkCredential(s *Settings, given raw) {
 		s.Credential.Kind = APIToken
 		s.Notices = append(s.Notices, "password has the form of an API token and is used as one; give it as api-token")
 	}
+	f.flawed("username", "is not a user name as it stands: %s", nameFlaws(given.Username))
+	f.flawed("for-user", "is not a user name as it stands: %s", nameFlaws(given.ForUser))
 	owner := s.Credential.Kind != Bearer && s.Credential.Kind != OIDC
 	switch {
 	case s.Username == "" && owner && f.need != ForPost:

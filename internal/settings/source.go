@@ -52,6 +52,7 @@ type finder struct {
 	table    []Setting
 	inputs   bool // url or a credential is an input
 	problems []Problem
+	settled  map[string]bool   // settings whose problem stands for all others
 	from     map[string]string // by setting, what gave it
 	paths    []string          // see Settings.Paths
 }
@@ -65,7 +66,7 @@ func newFinder(source Source, need Need) *finder {
 			f.inputs = f.inputs || given
 		}
 	}
-	f.problems, f.from = nil, map[string]string{} // Lookup meets them again
+	f.problems, f.settled, f.from = nil, nil, map[string]string{} // Lookup meets them again
 	return f
 }
 
@@ -79,7 +80,12 @@ func (f *finder) Lookup(key string) (string, bool) {
 	if i < 0 {
 		return "", false
 	}
-	s := f.table[i]
+	text, ok := f.find(f.table[i])
+	f.checkPlaceholder(f.table[i].Name, text)
+	return text, ok
+}
+
+func (f *finder) find(s Setting) (string, bool) {
 	if text, ok := f.Flags[s.Name]; ok && !blank(text) {
 		f.from[s.Name] = "--" + s.Name
 		return text, true
@@ -139,6 +145,11 @@ func (f *finder) variable(s Setting, name string) (string, bool) {
 	}
 	if ok {
 		f.problem(s.Name, "given twice: by %s and by %s_FILE", name, name)
+		return "", false
+	}
+	if form := unresolved(path, false); form != "" {
+		f.problem(s.Name, "%s_FILE is a placeholder that was not replaced, of the form %s", name, form)
+		f.advise(s.Name, placeholderCure)
 		return "", false
 	}
 	content, err := f.ReadFile(strings.TrimSpace(path))
