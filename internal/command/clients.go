@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/net/http/httpproxy"
-
 	"github.com/jenkins-token/jenkins-token/internal/ci"
 	"github.com/jenkins-token/jenkins-token/internal/lease"
 	"github.com/jenkins-token/jenkins-token/internal/secret"
@@ -21,22 +19,9 @@ import (
 
 // proxy reads the proxy settings of the environment that the program was handed:
 // http.ProxyFromEnvironment reads the process' own, once, and prints a proxy's
-// password in its errors. A loopback host never goes through a proxy: httpproxy
-// leaves out localhost and loopback addresses, but not localhost. and
-// ci.localhost, which [jenkins.ParseRoot] takes for loopback too.
+// password in its errors.
 func (p *Program) proxy() func(*url.URL) (*url.URL, error) {
-	get := func(name string) string {
-		_, text := p.proxyVariable(name)
-		return text
-	}
-	config := httpproxy.Config{HTTPProxy: get("HTTP_PROXY"), HTTPSProxy: get("HTTPS_PROXY"), NoProxy: get("NO_PROXY")}
-	find := config.ProxyFunc()
-	return func(u *url.URL) (*url.URL, error) {
-		if jenkins.IsLoopback(u.Hostname()) {
-			return nil, nil
-		}
-		return find(u)
-	}
+	return settings.NewProxies(p.Lookup).For
 }
 
 // plainProxy is the proxy that sees the requests to root in clear text, as
@@ -50,17 +35,6 @@ func (p *Program) plainProxy(root *url.URL) string {
 		return ""
 	}
 	return u.Scheme + "://" + u.Host
-}
-
-// proxyVariable reads a variable in capitals, or else in small letters, and says
-// which it was; empty when neither is set.
-func (p *Program) proxyVariable(name string) (used, text string) {
-	for _, name := range []string{name, strings.ToLower(name)} {
-		if text, _ := p.Lookup(name); text != "" {
-			return name, text
-		}
-	}
-	return "", ""
 }
 
 // userAgent lets an administrator find the run in the controller's access log.

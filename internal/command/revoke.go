@@ -41,6 +41,9 @@ func (j *job) revoke(ctx context.Context) error {
 	if wrong != nil {
 		j.system.Say(ci.Notice, wrong.Error())
 	}
+	if err := j.checkProxies(records); err != nil {
+		return err
+	}
 	releaser := j.releaser(s, j.action)
 	releaser.Life.Timeout = 0
 	for i := range records {
@@ -81,6 +84,28 @@ func (j *job) revoke(ctx context.Context) error {
 		return &requestError{left[0].Err, left[0].Version, s}
 	case fail:
 		return fmt.Errorf("%d of the tokens may outlive this job", len(left))
+	}
+	return nil
+}
+
+// checkProxies says which variable names a proxy that cannot be used, so that nothing
+// is sent. The post step goes on, to say what it leaves.
+func (j *job) checkProxies(records []kept) error {
+	for _, k := range records {
+		root, err := jenkins.ParseRoot(k.record.URL, true)
+		if err != nil {
+			continue
+		}
+		_, err = j.proxy()(root)
+		wrong, ok := errors.AsType[*settings.ProxyError](err)
+		switch {
+		case !ok:
+		case j.action:
+			j.system.Say(ci.Notice, wrong.Settings().Error())
+			return nil
+		default:
+			return wrong.Settings()
+		}
 	}
 	return nil
 }

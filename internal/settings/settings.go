@@ -124,6 +124,9 @@ func Load(ctx context.Context, source Source, need Need) (*Settings, error) {
 		// is, its text could hold a value.
 		find.problem("settings", "cannot be read")
 	}
+	for _, other := range source.Others {
+		find.checkPlaceholder(other[0], other[1])
+	}
 	s := find.check(given)
 	s.From = find.from
 	if len(find.problems) > 0 {
@@ -142,6 +145,7 @@ func (f *finder) check(given raw) *Settings {
 	s.AllowHTTP = f.boolean("allow-http", given.AllowHTTP)
 	f.checkURL(s, given.URL)
 	f.checkCredential(s, given)
+	f.checkProxy(s.URL)
 	s.TTL = f.duration("ttl", given.TTL, time.Minute, 365*24*time.Hour)
 	s.Timeout = f.duration("timeout", given.Timeout, time.Second, time.Hour)
 	s.Revoke = f.boolean("revoke", given.Revoke)

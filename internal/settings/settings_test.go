@@ -540,7 +540,7 @@ func TestHeaders(t *testing.T) {
 	}
 	for _, name := range []string{
 		"Authorization", "authorization", "Cookie", "Host", "Content-Length", "Content-Type", "Transfer-Encoding", "Connection",
-		"Referer", "Jenkins-Crumb", "Proxy-Authorization", "proxy-connection",
+		"Referer", "Jenkins-Crumb", "Proxy-Authenticate", "proxy-connection",
 	} {
 		got := given{env: with(byEnv, texts{"JENKINS_TOKEN_HEADERS": "X-A: b\n" + name + ": x"})}.problems(t)
 		if len(got) != 1 || !strings.HasPrefix(got[0], "headers: line 2: ") {

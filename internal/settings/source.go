@@ -33,6 +33,9 @@ type Source struct {
 	Flags    map[string]string // by setting, as the command line gave them
 	Lookup   func(string) (string, bool)
 	ReadFile func(string) ([]byte, error)
+	// Others are the settings of a single command, names and values: only placeholders
+	// are looked for in them.
+	Others   [][2]string
 	Spelling Spelling
 	// Action is set under the names create, revoke and sweep on a runner: in the
 	// post step there, the environment counts for nothing.
@@ -55,6 +58,8 @@ type finder struct {
 	settled  map[string]bool   // settings whose problem stands for all others
 	from     map[string]string // by setting, what gave it
 	paths    []string          // see Settings.Paths
+	// plainProxy is the variable of the proxy that sees the requests in clear text.
+	plainProxy string
 }
 
 func newFinder(source Source, need Need) *finder {
