@@ -24,17 +24,26 @@ func (p *Program) proxy() func(*url.URL) (*url.URL, error) {
 	return settings.NewProxies(p.Lookup).For
 }
 
+// proxyOf is the proxy for a lease: ALL_PROXY counts for that of another process when it
+// did for create.
+func (j *job) proxyOf(r lease.Record, foreign bool) func(*url.URL) (*url.URL, error) {
+	if foreign && !r.Settings.AllProxy {
+		return settings.NewProxies(j.Lookup).WithoutAll().For
+	}
+	return j.proxy()
+}
+
 // plainProxy is the proxy that sees the requests to root in clear text, as
 // scheme://host:port; empty without one, and for https.
-func (p *Program) plainProxy(root *url.URL) string {
+func (p *Program) plainProxy(root *url.URL) (string, error) {
 	if root.Scheme != "http" {
-		return ""
+		return "", nil
 	}
 	u, err := p.proxy()(root)
 	if err != nil || u == nil {
-		return ""
+		return "", err
 	}
-	return u.Scheme + "://" + u.Host
+	return u.Scheme + "://" + u.Host, nil
 }
 
 // userAgent lets an administrator find the run in the controller's access log.
@@ -132,8 +141,11 @@ func (j *job) tokenClient(r lease.Record, s *settings.Settings, foreign bool) (*
 		return nil, err
 	}
 	options := j.options([]byte(r.Settings.CA), r.Settings.Deadline())
-	options = append(options, jenkins.WithVersion(jenkins.ParseVersion(r.Version)))
-	if foreign && j.plainProxy(root) != r.Settings.Proxy {
+	options = append(options, jenkins.WithVersion(jenkins.ParseVersion(r.Version)), jenkins.WithProxy(j.proxyOf(r, foreign)))
+	// Another step can have named the proxy. Where create used one, and the variable
+	// cannot be parsed any more, the way without it was never the right one.
+	used, wrong := j.plainProxy(root)
+	if foreign && (used != r.Settings.Proxy && wrong == nil || wrong != nil && r.Settings.Proxy == "") {
 		options = append(options, jenkins.WithProxy(direct))
 	}
 	if disagreement(s, r) == "" {

@@ -172,7 +172,7 @@ func doubt(s *settings.Settings) string {
 	if what == "" {
 		return ""
 	}
-	return "look at password: " + what + "; if that is not a part of it, " + cure
+	return "password: " + what + "; unless the password is like that, " + cure
 }
 
 // connection explains a request without an answer.

@@ -96,7 +96,7 @@ func (j *job) checkProxies(records []kept) error {
 		if err != nil {
 			continue
 		}
-		_, err = j.proxy()(root)
+		_, err = j.proxyOf(k.record, j.action)(root)
 		wrong, ok := errors.AsType[*settings.ProxyError](err)
 		switch {
 		case !ok:
@@ -192,6 +192,7 @@ func (j *job) accountFor(r lease.Record, s *settings.Settings, foreign bool) (*j
 	why := ""
 	switch {
 	case foreign:
+		more = append(more, jenkins.WithProxy(j.proxyOf(r, foreign)))
 		why = cmp.Or(disagreement(s, r), j.alien(r, s))
 		if s.URL.Scheme == "http" {
 			more = append(more, jenkins.WithProxy(direct))

@@ -3,7 +3,6 @@ package settings
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -39,11 +38,21 @@ func (e *Error) Hints() []string {
 			"skip the job there: if: github.event.pull_request.head.repo.full_name == github.repository && github.actor != 'dependabot[bot]'",
 		}
 	}
-	var hints []string
+	// One line for each cure, with the settings that it is for.
+	var cures []string
+	names := map[string][]string{}
 	for _, p := range e.Problems {
-		if hint := p.Setting + ": " + p.Hint; p.Hint != "" && !slices.Contains(hints, hint) && len(hints) < 2 {
-			hints = append(hints, hint)
+		if p.Hint == "" {
+			continue
 		}
+		if names[p.Hint] == nil {
+			cures = append(cures, p.Hint)
+		}
+		names[p.Hint] = append(names[p.Hint], p.Setting)
+	}
+	var hints []string
+	for _, cure := range cures[:min(2, len(cures))] {
+		hints = append(hints, strings.Join(names[cure], ", ")+": "+cure)
 	}
 	return hints
 }
@@ -84,15 +93,4 @@ func (f *finder) checkPlaceholder(name, text string) {
 		f.advise(name, placeholderCure)
 		f.settle(name)
 	}
-}
-
-// flawed adds a problem for what came along with a value, and reports whether there
-// was any.
-func (f *finder) flawed(name, format string, found []flaw) bool {
-	if len(found) == 0 {
-		return false
-	}
-	f.problem(name, format, texts(found))
-	f.advise(name, found[0].cure)
-	return true
 }

@@ -181,7 +181,9 @@ func (f *finder) checkURL(s *Settings, text string) {
 		f.problem("url", "longer than %d bytes", URLLimit)
 		return
 	}
-	if f.flawed("url", "is not an address as it stands: %s", addressFlaws(text)) {
+	if found := addressFlaws(text); len(found) > 0 {
+		f.problem("url", "is not an address as it stands: %s", texts(found))
+		f.advise("url", found[0].cure)
 		return
 	}
 	if holdsPlaceholder(text) {
@@ -225,11 +227,20 @@ func (f *finder) checkCredential(s *Settings, given raw) {
 		s.Credential = Credential{Kind: c.kind, Secret: secret.New(text)}
 		switch c.kind {
 		case APIToken:
-			f.flawed(c.name, "does not have the form of an API token: %s", tokenFlaws(text))
+			if found := tokenFlaws(text); len(found) > 0 {
+				f.problem(c.name, "does not have the form of an API token: %s", texts(found))
+				f.advise(c.name, found[0].cure)
+			}
 		case Bearer:
-			f.flawed(c.name, "does not have the form of a bearer token: %s", bearerFlaws(text))
+			if found := bearerFlaws(text); len(found) > 0 {
+				f.problem(c.name, "does not have the form of a bearer token: %s", texts(found))
+				f.advise(c.name, found[0].cure)
+			}
 		case OIDC:
-			f.flawed(c.name, "is not an audience as it stands: %s", nameFlaws(text))
+			if found := nameFlaws(text); len(found) > 0 {
+				f.problem(c.name, "is not an audience as it stands: %s", texts(found))
+				f.advise(c.name, found[0].cure)
+			}
 		}
 		if c.kind == OIDC {
 			s.Credential = Credential{Kind: OIDC, Audience: strings.TrimSpace(c.text)}
@@ -245,8 +256,12 @@ func (f *finder) checkCredential(s *Settings, given raw) {
 		s.Credential.Kind = APIToken
 		s.Notices = append(s.Notices, "password has the form of an API token and is used as one; give it as api-token")
 	}
-	f.flawed("username", "is not a user name as it stands: %s", nameFlaws(given.Username))
-	f.flawed("for-user", "is not a user name as it stands: %s", nameFlaws(given.ForUser))
+	for _, name := range [][2]string{{"username", given.Username}, {"for-user", given.ForUser}} {
+		if found := nameFlaws(name[1]); len(found) > 0 {
+			f.problem(name[0], "is not a user name as it stands: %s", texts(found))
+			f.advise(name[0], found[0].cure)
+		}
+	}
 	owner := s.Credential.Kind != Bearer && s.Credential.Kind != OIDC
 	switch {
 	case s.Username == "" && owner && f.need != ForPost:
