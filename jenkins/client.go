@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -97,11 +98,13 @@ func WithClientCertificate(certificate, key []byte) Option {
 // WithHeaders sends further headers on every request, for a gateway. Given twice, all
 // are sent.
 // Names of another form, or with a meaning of their own, are refused; see
-// [IsHeader] and [IsReserved].
+// [IsHeader] and [MaySet]. Proxy-Authorization reaches the controller's own origin
+// alone: it is no part of a CONNECT, and with a proxy for plain http, which would read
+// it, each request fails with [KindProxy] and is not sent.
 func WithHeaders(headers http.Header) Option {
 	return func(c *Client) error {
 		for name, values := range headers {
-			if IsReserved(name) {
+			if !MaySet(name) {
 				return errors.New("a further header has a name that cannot be set")
 			}
 			for _, value := range values {
@@ -126,10 +129,13 @@ func WithProxy(proxy func(*url.URL) (*url.URL, error)) Option {
 				// The parse error of a proxy's address repeats its password.
 				return nil, errProxyAddress
 			}
-			if u != nil && (u.RawQuery != "" || u.Fragment != "" || strings.Contains(u.Path, "@")) {
+			if u != nil && (u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "" || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme)) {
 				// A password that is not percent-encoded: what was read as the host may
 				// be a part of it.
 				return nil, errProxyAddress
+			}
+			if u != nil && r.URL.Scheme == "http" && r.Header.Get(proxyAuthorization) != "" {
+				return nil, errProxy
 			}
 			return u, nil
 		}

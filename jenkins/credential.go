@@ -78,8 +78,9 @@ func (c Credential) Kind() CredentialKind { return c.kind }
 func (c Credential) Username() string { return c.username }
 
 // apiToken is the form of an API token: the version "11" and 16 random bytes
-// since 2.129 (ApiTokenStore.HASH_VERSION), 32 digits before.
-var apiToken = form(34, `(11)?[0-9a-f]{32}`)
+// since 2.129 (ApiTokenStore.HASH_VERSION), 32 digits before. A prefix that ends
+// in an underscore is planned (jenkins_apitoken_, pull request 11187).
+var apiToken = form(34+64, `([a-z][a-z0-9]*_)*(11)?[0-9a-f]{32}`)
 
 // IsAPIToken reports whether text has the form of an API token.
 func IsAPIToken(text string) bool { return apiToken.MatchString(text) }

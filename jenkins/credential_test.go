@@ -132,6 +132,8 @@ func TestIsAPIToken(t *testing.T) {
 	for text, want := range map[string]bool{
 		tokenText: true, tokenText[2:]: true, "": false, tokenText + "\n": false, " " + tokenText: false, strings.ToUpper(tokenText): false,
 		"12" + tokenText[2:]: false, tokenText[1:]: false, tokenText + "0": false, "11" + strings.Repeat("g", 32): false,
+		"jenkins_apitoken_" + tokenText: true, "jenkins_apitoken_" + tokenText[2:]: true, "prefix_" + tokenText: true, "_" + tokenText: false, "a b_" + tokenText: false,
+		"Bearer_" + tokenText: false, "alice:" + tokenText: false, strings.Repeat("a_", 33) + tokenText: false, "jenkins_apitoken_" + tokenText[3:]: false,
 	} {
 		if got := jenkins.IsAPIToken(text); got != want {
 			t.Errorf("%q: got %t, want %t", text, got, want)

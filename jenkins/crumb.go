@@ -70,6 +70,15 @@ func IsReserved(name string) bool {
 	return false
 }
 
+// MaySet reports whether [WithHeaders] takes a header of this name. Reserved names it
+// refuses, but for Proxy-Authorization: Google's Identity-Aware Proxy takes its ID token
+// there, because Authorization is the controller's own.
+func MaySet(name string) bool {
+	return !IsReserved(name) || textproto.CanonicalMIMEHeaderKey(name) == proxyAuthorization
+}
+
+const proxyAuthorization = "Proxy-Authorization"
+
 // fetchCrumb gets a crumb and its session, and keeps them for the next POST.
 // 404 means that the controller wants none (getCrumbIssuer returns null).
 func (c *Client) fetchCrumb(ctx context.Context) (*crumb, error) {

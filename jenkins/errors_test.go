@@ -80,7 +80,7 @@ func TestKindsOfConnections(t *testing.T) {
 			return "https://ci.example.com", []jenkins.Option{jenkins.WithProxy(func(*url.URL) (*url.URL, error) {
 				return &url.URL{Scheme: "gopher", User: url.UserPassword("bob", "proxy-pa55"), Host: "127.0.0.1:1"}, nil
 			})}
-		}, jenkins.KindProxy, false},
+		}, jenkins.KindProxyAddress, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

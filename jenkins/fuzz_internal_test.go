@@ -179,7 +179,8 @@ func FuzzCrumb(f *testing.F) {
 
 func FuzzRoot(f *testing.F) {
 	for _, raw := range []string{"https://ci.example.com/jenkins/", "http://localhost:8080", "https://[::1%25eth0]:1/", "https://a:b@h/?q#f", "h/p", "https://h/%2e%2e/%3b",
-		"https://h/a%2Fb/", "https://h:/", "https://%41", "HTTPS://é/ü?", "//h", "https:h", "https://h/a b"} {
+		"https://h/a%2Fb/", "https://h:/", "https://%41", "HTTPS://é/ü?", "//h", "https:h", "https://h/a b",
+		"https://h/j/job/a", "https://h/login;j=1?from=%2F", "https://h/a%2Fb/%6ae/me/", "https://h/jenkins/builds", "http://h/api/json/job", "https://u@h/x/..;/job/%zz"} {
 		f.Add(raw, false)
 		f.Add(raw, true)
 	}
@@ -192,6 +193,11 @@ func FuzzRoot(f *testing.F) {
 			}
 			if to, err := url.Parse(wrong.Suggestion); err != nil || to.User != nil || to.RawQuery != "" || to.Fragment != "" {
 				t.Errorf("%q: got suggestion %q, want a bare address", raw, wrong.Suggestion)
+			}
+			if wrong.Problem == RootPage {
+				if root, err := ParseRoot(wrong.Suggestion, allowHTTP); err != nil || root.String() != wrong.Suggestion {
+					t.Errorf("%q: got suggestion %q, which is %v, %v", raw, wrong.Suggestion, root, err)
+				}
 			}
 			return
 		}

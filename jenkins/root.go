@@ -20,6 +20,7 @@ const (
 	RootPath
 	RootPlainHTTP
 	RootZone
+	RootPage
 )
 
 // RootError is an address that [ParseRoot] did not take. It holds no part of
@@ -43,6 +44,7 @@ func (e *RootError) Error() string {
 		RootPath:      "holds a path that is no context path",
 		RootPlainHTTP: "is plain http to a host that is not loopback",
 		RootZone:      "holds an IPv6 address with a zone, which means something on this machine alone",
+		RootPage:      "is the address of a page, not the root of Jenkins",
 	}[e.Problem]
 	if e.Suggestion != "" {
 		text += ": write " + e.Suggestion
@@ -77,26 +79,40 @@ func ParseRoot(raw string, allowHTTP bool) (*url.URL, error) {
 		return nil, &RootError{Problem: RootZone}
 	case u.User != nil:
 		return nil, &RootError{RootUserInfo, bare(u)}
-	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(raw, "#"):
-		return nil, &RootError{RootQuery, bare(u)}
 	}
-	for part := range strings.SplitSeq(u.Path, "/") {
-		// Jenkins refuses a semicolon since 2.228 (SuspiciousRequestFilter).
-		if part == "." || part == ".." || strings.ContainsAny(part, ";\\") || strings.ContainsFunc(part, unprintable) {
-			return nil, &RootError{Problem: RootPath}
-		}
-	}
-	if u.Scheme == "http" && !allowHTTP && !IsLoopback(u.Hostname()) {
+	// A page comes before its query: the address without that would be a page too.
+	root := rootOf(u)
+	switch wrong := checkPath(root.Path); {
+	case wrong != nil:
+		return nil, wrong
+	case u.Scheme == "http" && !allowHTTP && !IsLoopback(u.Hostname()):
 		secure := *u
 		secure.Scheme = "https"
 		return nil, &RootError{RootPlainHTTP, bare(&secure)}
+	case root != u:
+		return nil, &RootError{RootPage, bare(u)}
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(raw, "#"):
+		return nil, &RootError{RootQuery, bare(u)}
 	}
 	return url.Parse(bare(u))
 }
 
-// bare is scheme, host and path, without an empty port and a trailing slash.
+// checkPath refuses what no context path holds.
+func checkPath(path string) error {
+	for part := range strings.SplitSeq(path, "/") {
+		// Jenkins refuses a semicolon since 2.228 (SuspiciousRequestFilter).
+		if part == "." || part == ".." || strings.ContainsAny(part, ";\\") || strings.ContainsFunc(part, unprintable) {
+			return &RootError{Problem: RootPath}
+		}
+	}
+	return nil
+}
+
+// bare is scheme, host and context path, without an empty port and a trailing
+// slash.
 func bare(u *url.URL) string {
-	clean := url.URL{Scheme: u.Scheme, Host: strings.TrimSuffix(u.Host, ":"), Path: u.Path, RawPath: u.RawPath}
+	root := rootOf(u)
+	clean := url.URL{Scheme: u.Scheme, Host: strings.TrimSuffix(u.Host, ":"), Path: root.Path, RawPath: root.RawPath}
 	return strings.TrimRight(clean.String(), "/")
 }
 

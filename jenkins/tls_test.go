@@ -19,6 +19,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -306,6 +307,65 @@ func TestProxyWithoutATunnel(t *testing.T) {
 		if failed := failure(t, err, want); failed.Sent || !failed.Unsent() {
 			t.Errorf("%d: got sent %t, unsent %t, want false, true", status, failed.Sent, failed.Unsent())
 		}
+	}
+}
+
+// Google's Identity-Aware Proxy takes its ID token in Proxy-Authorization: whatever
+// is on the way there must not see it.
+func TestProxyAuthorization(t *testing.T) {
+	t.Parallel()
+	header := jenkins.WithHeaders(http.Header{"proxy-authorization": {"Bearer " + bodyText}})
+	origin := jenkinstest.StartTLS(t, jenkinstest.WithUser(user, password))
+	var connects atomic.Int32
+	address, count := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Proxy-Authorization") != "" {
+			t.Errorf("%s: got the header, want none", r.Method)
+		}
+		connects.Add(1)
+		to, err := net.Dial("tcp", strings.TrimPrefix(origin.URL, "https://"))
+		if r.Method != http.MethodConnect || err != nil {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		defer to.Close()
+		from, buffered, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer from.Close()
+		_, _ = io.WriteString(from, "HTTP/1.1 200 OK\r\n\r\n")
+		go func() {
+			_, _ = io.Copy(to, buffered)
+			_ = to.Close()
+		}()
+		_, _ = io.Copy(from, to)
+	})
+	proxy, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	through := jenkins.WithProxy(func(*url.URL) (*url.URL, error) { return proxy, nil })
+	c := newClient(t, origin.URL, jenkins.Password(user, password), jenkins.WithCA(origin.CA), through, header)
+	if _, err := c.WhoAmI(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if requests := origin.Requests(); len(requests) != 1 || requests[0].Header.Get("Proxy-Authorization") != "Bearer "+bodyText || connects.Load() != 1 {
+		t.Errorf("got %d requests through %d tunnels, want one with the header", len(requests), connects.Load())
+	}
+	before := count.Load()
+	to, err := jenkins.ParseRoot("http://jenkins.test", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := jenkins.New(to, jenkins.Password(user, password), through, header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = plain.WhoAmI(t.Context())
+	failure(t, err, jenkins.KindProxy)
+	if got := count.Load(); got != before {
+		t.Errorf("plain http: the proxy got %d requests, want none", got-before)
 	}
 }
 

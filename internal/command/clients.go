@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/net/http/httpproxy"
-
 	"github.com/jenkins-token/jenkins-token/internal/ci"
 	"github.com/jenkins-token/jenkins-token/internal/lease"
 	"github.com/jenkins-token/jenkins-token/internal/secret"
@@ -21,46 +19,31 @@ import (
 
 // proxy reads the proxy settings of the environment that the program was handed:
 // http.ProxyFromEnvironment reads the process' own, once, and prints a proxy's
-// password in its errors. A loopback host never goes through a proxy: httpproxy
-// leaves out localhost and loopback addresses, but not localhost. and
-// ci.localhost, which [jenkins.ParseRoot] takes for loopback too.
+// password in its errors.
 func (p *Program) proxy() func(*url.URL) (*url.URL, error) {
-	get := func(name string) string {
-		_, text := p.proxyVariable(name)
-		return text
+	return settings.NewProxies(p.Lookup).For
+}
+
+// proxyOf is the proxy for a lease: ALL_PROXY counts for that of another process when it
+// did for create.
+func (j *job) proxyOf(r lease.Record, foreign bool) func(*url.URL) (*url.URL, error) {
+	if foreign && !r.Settings.AllProxy {
+		return settings.NewProxies(j.Lookup).WithoutAll().For
 	}
-	config := httpproxy.Config{HTTPProxy: get("HTTP_PROXY"), HTTPSProxy: get("HTTPS_PROXY"), NoProxy: get("NO_PROXY")}
-	find := config.ProxyFunc()
-	return func(u *url.URL) (*url.URL, error) {
-		if jenkins.IsLoopback(u.Hostname()) {
-			return nil, nil
-		}
-		return find(u)
-	}
+	return j.proxy()
 }
 
 // plainProxy is the proxy that sees the requests to root in clear text, as
 // scheme://host:port; empty without one, and for https.
-func (p *Program) plainProxy(root *url.URL) string {
+func (p *Program) plainProxy(root *url.URL) (string, error) {
 	if root.Scheme != "http" {
-		return ""
+		return "", nil
 	}
 	u, err := p.proxy()(root)
 	if err != nil || u == nil {
-		return ""
+		return "", err
 	}
-	return u.Scheme + "://" + u.Host
-}
-
-// proxyVariable reads a variable in capitals, or else in small letters, and says
-// which it was; empty when neither is set.
-func (p *Program) proxyVariable(name string) (used, text string) {
-	for _, name := range []string{name, strings.ToLower(name)} {
-		if text, _ := p.Lookup(name); text != "" {
-			return name, text
-		}
-	}
-	return "", ""
+	return u.Scheme + "://" + u.Host, nil
 }
 
 // userAgent lets an administrator find the run in the controller's access log.
@@ -158,8 +141,11 @@ func (j *job) tokenClient(r lease.Record, s *settings.Settings, foreign bool) (*
 		return nil, err
 	}
 	options := j.options([]byte(r.Settings.CA), r.Settings.Deadline())
-	options = append(options, jenkins.WithVersion(jenkins.ParseVersion(r.Version)))
-	if foreign && j.plainProxy(root) != r.Settings.Proxy {
+	options = append(options, jenkins.WithVersion(jenkins.ParseVersion(r.Version)), jenkins.WithProxy(j.proxyOf(r, foreign)))
+	// Another step can have named the proxy. Where create used one, and the variable
+	// cannot be parsed any more, the way without it was never the right one.
+	used, wrong := j.plainProxy(root)
+	if foreign && (used != r.Settings.Proxy && wrong == nil || wrong != nil && r.Settings.Proxy == "") {
 		options = append(options, jenkins.WithProxy(direct))
 	}
 	if disagreement(s, r) == "" {

@@ -264,6 +264,26 @@ func (j *job) readGiven(ctx context.Context) func(string) ([]byte, error) {
 	return func(path string) ([]byte, error) { return j.ReadGiven(ctx, path) }
 }
 
+// others are the settings that are not in the table of settings, with what was given.
+func (j *job) others() [][2]string {
+	var all [][2]string
+	for _, name := range []string{"lease", "where", "run", "label", "uuid", "auth-file", "netrc"} {
+		if text := j.flags.text[name]; text != "" {
+			all = append(all, [2]string{"--" + name, text})
+		}
+	}
+	if j.action && j.name == "sweep" {
+		for _, name := range []string{"where", "run", "label"} {
+			all = append(all, [2]string{name, j.choice(name)})
+		}
+	}
+	for _, name := range []string{"JENKINS_TOKEN_WHERE", "JENKINS_TOKEN_RUN"} {
+		text, _ := j.Lookup(name)
+		all = append(all, [2]string{name, text})
+	}
+	return all
+}
+
 // load reads the settings, from the places that count for this job.
 func (j *job) load(ctx context.Context, need settings.Need) (*settings.Settings, error) {
 	reading, cancel := context.WithTimeout(ctx, fileTimeout)
@@ -277,6 +297,9 @@ func (j *job) load(ctx context.Context, need settings.Need) (*settings.Settings,
 		source.Spelling = settings.Runner
 	case ci.OnPlugin(j.Lookup):
 		source.Spelling = settings.Plugin
+	}
+	if need != settings.ForPost {
+		source.Others = j.others()
 	}
 	s, err := settings.Load(ctx, source, need)
 	if err != nil && ctx.Err() != nil {

@@ -83,7 +83,8 @@ func (j *job) warnOfPaths(s *settings.Settings) {
 func (j *job) order(s *settings.Settings) lease.Order {
 	run := j.system.Run()
 	post := s.Post()
-	post.Proxy = j.plainProxy(s.URL)
+	post.Proxy, _ = j.plainProxy(s.URL) // settings.Load has seen that it can be used
+	post.AllProxy = settings.NewProxies(j.Lookup).All(s.URL)
 	return lease.Order{
 		URL: s.URL.String(), Username: s.Username, ForUser: s.ForUser,
 		Where: run.Where, Run: run.ID, Label: j.label(s), TTL: s.TTL, Legacy: s.Legacy, Settings: post,

@@ -93,7 +93,7 @@ func (d *diagnosis) way(ctx context.Context) {
 }
 
 func (d *diagnosis) proxy(seen jenkins.Connection, failed *jenkins.Error) {
-	variable, _ := d.j.proxyVariable(strings.ToUpper(d.settings.URL.Scheme) + "_PROXY")
+	variable, _ := settings.NewProxies(d.j.Lookup).Variable(d.settings.URL.Scheme)
 	switch {
 	case is(failed, jenkins.KindProxyAddress):
 		d.fail("proxy", variable+" holds no address that can be used", failed)
@@ -102,7 +102,7 @@ func (d *diagnosis) proxy(seen jenkins.Connection, failed *jenkins.Error) {
 	case seen.Proxy != "":
 		d.good("proxy", seen.Proxy+" from "+variable)
 	case variable != "":
-		d.good("proxy", "none, though "+variable+" is set: NO_PROXY, this machine itself, or no address in it")
+		d.good("proxy", "none, though "+variable+" is set: NO_PROXY, or this machine itself")
 	default:
 		d.good("proxy", "none")
 	}

@@ -176,12 +176,21 @@ func legacyHints(old *lease.LegacyError) []string {
 func refused(failed *jenkins.Error, s *settings.Settings) []string {
 	const once = "nothing was tried again, so that no account is locked"
 	switch {
+	case failed.Credential == jenkins.CredentialPassword && s != nil && doubt(s) != "":
+		return []string{doubt(s), once}
 	case failed.Credential == jenkins.CredentialPassword:
 		return []string{"is it the password of username? behind single sign-on only an API token of the account works (api-token)", once}
-	case failed.Credential == jenkins.CredentialAPIToken && s != nil && s.Credential.Kind == settings.APIToken && !jenkins.IsAPIToken(s.Credential.Secret.Reveal()):
-		return []string{"api-token has not the form of an API token (a job's \"authentication token\" is none): make one at <url>/me/security/", once}
 	}
 	return []string{"is the API token one of username's, not revoked and not expired? see <url>/user/<username>/security/", once}
+}
+
+// doubt says what is suspicious about the password that was refused.
+func doubt(s *settings.Settings) string {
+	what, cure := s.Credential.Doubt()
+	if what == "" {
+		return ""
+	}
+	return "password: " + what + "; unless the password is like that, " + cure
 }
 
 // connection explains a request without an answer.

@@ -42,6 +42,9 @@ func (j *job) revoke(ctx context.Context) error {
 	if wrong != nil {
 		j.system.Say(ci.Notice, wrong.Error())
 	}
+	if err := j.checkProxies(records); err != nil {
+		return err
+	}
 	releaser := j.releaser(s, j.action)
 	releaser.Life.Timeout = 0
 	for i := range records {
@@ -86,6 +89,28 @@ func (j *job) revoke(ctx context.Context) error {
 		return &requestError{left[0].Err, left[0].Version, s}
 	case fail:
 		return fmt.Errorf("%d of the tokens may outlive this job", len(left))
+	}
+	return nil
+}
+
+// checkProxies says which variable names a proxy that cannot be used, so that nothing
+// is sent. The post step goes on, to say what it leaves.
+func (j *job) checkProxies(records []kept) error {
+	for _, k := range records {
+		root, err := jenkins.ParseRoot(k.record.URL, true)
+		if err != nil {
+			continue
+		}
+		_, err = j.proxyOf(k.record, j.action)(root)
+		wrong, ok := errors.AsType[*settings.ProxyError](err)
+		switch {
+		case !ok:
+		case j.action:
+			j.system.Say(ci.Notice, wrong.Settings().Error())
+			return nil
+		default:
+			return wrong.Settings()
+		}
 	}
 	return nil
 }
@@ -172,6 +197,7 @@ func (j *job) accountFor(r lease.Record, s *settings.Settings, foreign bool) (*j
 	why := ""
 	switch {
 	case foreign:
+		more = append(more, jenkins.WithProxy(j.proxyOf(r, foreign)))
 		why = cmp.Or(disagreement(s, r), j.alien(r, s))
 		if s.URL.Scheme == "http" {
 			more = append(more, jenkins.WithProxy(direct))

@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -9,6 +10,7 @@ import (
 type Problem struct {
 	Setting string
 	Text    string // never the value
+	Hint    string // what to do, where Text does not say it
 }
 
 // Error is all that is wrong with the settings.
@@ -36,9 +38,59 @@ func (e *Error) Hints() []string {
 			"skip the job there: if: github.event.pull_request.head.repo.full_name == github.repository && github.actor != 'dependabot[bot]'",
 		}
 	}
-	return nil
+	// One line for each cure, with the settings that it is for.
+	var cures []string
+	names := map[string][]string{}
+	for _, p := range e.Problems {
+		if p.Hint == "" {
+			continue
+		}
+		if names[p.Hint] == nil {
+			cures = append(cures, p.Hint)
+		}
+		names[p.Hint] = append(names[p.Hint], p.Setting)
+	}
+	var hints []string
+	for _, cure := range cures[:min(2, len(cures))] {
+		hints = append(hints, strings.Join(names[cure], ", ")+": "+cure)
+	}
+	return hints
 }
 
+// problem adds a problem, unless the setting has one that stands for all others.
 func (f *finder) problem(name, format string, args ...any) {
-	f.problems = append(f.problems, Problem{name, fmt.Sprintf(format, args...)})
+	if !f.settled[name] {
+		f.problems = append(f.problems, Problem{Setting: name, Text: fmt.Sprintf(format, args...)})
+	}
+}
+
+// advise adds a hint to the problem that was added last for a setting.
+func (f *finder) advise(name, hint string) {
+	for i := len(f.problems) - 1; i >= 0; i-- {
+		if p := &f.problems[i]; p.Setting == name {
+			p.Hint = cmp.Or(p.Hint, hint)
+			return
+		}
+	}
+}
+
+// settle says that a setting is wrong as a whole: what else is wrong with it does not
+// count.
+func (f *finder) settle(name string) {
+	if f.settled == nil {
+		f.settled = map[string]bool{}
+	}
+	f.settled[name] = true
+}
+
+const placeholderCure = "define the variable or the secret that the placeholder names, and check that this job may read it"
+
+// checkPlaceholder refuses a value that the CI system was to replace and did not. It is
+// for every setting alike.
+func (f *finder) checkPlaceholder(name, text string) {
+	if form := unresolved(text, name == "password"); form != "" {
+		f.problem(name, "is a placeholder that was not replaced, of the form %s", form)
+		f.advise(name, placeholderCure)
+		f.settle(name)
+	}
 }

@@ -10,7 +10,7 @@ import (
 
 func TestFrom(t *testing.T) {
 	t.Parallel()
-	env := texts{"JENKINS_URL": "https://env.example", "JENKINS_USER_ID": "alice", "JENKINS_API_TOKEN": "a"}
+	env := texts{"JENKINS_URL": "https://env.example", "JENKINS_USER_ID": "alice", "JENKINS_API_TOKEN": tokInput}
 	for _, test := range []struct {
 		name string
 		in   given
@@ -23,7 +23,7 @@ func TestFrom(t *testing.T) {
 			texts{"url": "input url", "username": "input username", "password": "input password"}},
 		{"settings of a plugin", given{env: texts{"PLUGIN_URL": "https://plugin.example", "PLUGIN_USERNAME": "bob", "PLUGIN_PASSWORD_FILE": "/pw"}, files: texts{"/pw": "b"}, spelling: settings.Plugin},
 			texts{"url": "PLUGIN_URL", "username": "PLUGIN_USERNAME", "password": "PLUGIN_PASSWORD_FILE"}},
-		{"a file", given{env: with(env, texts{"JENKINS_API_TOKEN": " ", "JENKINS_API_TOKEN_FILE": "/token"}), files: texts{"/token": "a\n"}},
+		{"a file", given{env: with(env, texts{"JENKINS_API_TOKEN": " ", "JENKINS_API_TOKEN_FILE": "/token"}), files: texts{"/token": tokInput + "\n"}},
 			texts{"url": "JENKINS_URL", "username": "JENKINS_USER_ID", "api-token": "JENKINS_API_TOKEN_FILE"}},
 		{"a blank file is nothing", given{env: with(env, texts{"JENKINS_TOKEN_HEADERS_FILE": "/headers"}), files: texts{"/headers": "\n"}},
 			texts{"url": "JENKINS_URL", "username": "JENKINS_USER_ID", "api-token": "JENKINS_API_TOKEN"}},

@@ -157,8 +157,14 @@ func (f *finder) headers(text string) http.Header {
 		switch {
 		case !ok, value == "", !jenkins.IsHeader(name, value):
 			f.problem("headers", "line %d is not of the form Name: value", n)
-		case name == "Jenkins-Crumb", jenkins.IsReserved(name):
+		case name == "Jenkins-Crumb", !jenkins.MaySet(name):
 			f.problem("headers", "line %d: %s cannot be set", n, name)
+		case unresolved(value, false) != "":
+			f.problem("headers", "line %d: the value is a placeholder that was not replaced, of the form %s", n, unresolved(value, false))
+			f.advise("headers", placeholderCure)
+		case name == "Proxy-Authorization" && f.plainProxy != "":
+			f.problem("headers", "line %d: Proxy-Authorization would reach the proxy that %s names, because url is plain http", n, f.plainProxy)
+			f.advise("headers", "use an https address of the controller, or name its host in NO_PROXY")
 		default:
 			headers.Add(name, value)
 		}

@@ -15,7 +15,10 @@ type Post struct {
 	AllowHTTP bool   `json:"allowHttp,omitempty"`
 	// Proxy is the proxy that create used for plain http, as scheme://host:port;
 	// empty when it used none, and for https, where a proxy sees nothing.
-	Proxy           string `json:"proxy,omitempty"`
+	Proxy string `json:"proxy,omitempty"`
+	// AllProxy says that ALL_PROXY named the proxy of create. Where it did not, the post
+	// step does not obey it: another step can have set it.
+	AllProxy        bool   `json:"allProxy,omitempty"`
 	Revoke          bool   `json:"revoke"`
 	OnRevokeFailure string `json:"onRevokeFailure"`
 	Sweep           bool   `json:"sweep"`

@@ -124,6 +124,9 @@ func Load(ctx context.Context, source Source, need Need) (*Settings, error) {
 		// is, its text could hold a value.
 		find.problem("settings", "cannot be read")
 	}
+	for _, other := range source.Others {
+		find.checkPlaceholder(other[0], other[1])
+	}
 	s := find.check(given)
 	s.From = find.from
 	if len(find.problems) > 0 {
@@ -142,6 +145,7 @@ func (f *finder) check(given raw) *Settings {
 	s.AllowHTTP = f.boolean("allow-http", given.AllowHTTP)
 	f.checkURL(s, given.URL)
 	f.checkCredential(s, given)
+	f.checkProxy(s.URL)
 	s.TTL = f.duration("ttl", given.TTL, time.Minute, 365*24*time.Hour)
 	s.Timeout = f.duration("timeout", given.Timeout, time.Second, time.Hour)
 	s.Revoke = f.boolean("revoke", given.Revoke)
@@ -177,6 +181,16 @@ func (f *finder) checkURL(s *Settings, text string) {
 		f.problem("url", "longer than %d bytes", URLLimit)
 		return
 	}
+	if found := addressFlaws(text); len(found) > 0 {
+		f.problem("url", "is not an address as it stands: %s", texts(found))
+		f.advise("url", found[0].cure)
+		return
+	}
+	if holdsPlaceholder(text) {
+		f.problem("url", "holds a placeholder that was not replaced")
+		f.advise("url", placeholderCure)
+		return
+	}
 	root, err := jenkins.ParseRoot(text, s.AllowHTTP)
 	if err != nil {
 		text := err.Error()
@@ -209,7 +223,25 @@ func (f *finder) checkCredential(s *Settings, given raw) {
 			continue
 		}
 		found = append(found, c.name)
-		s.Credential = Credential{Kind: c.kind, Secret: secret.New(withoutNewline(c.text))}
+		text := withoutNewline(c.text)
+		s.Credential = Credential{Kind: c.kind, Secret: secret.New(text)}
+		switch c.kind {
+		case APIToken:
+			if found := tokenFlaws(text); len(found) > 0 {
+				f.problem(c.name, "does not have the form of an API token: %s", texts(found))
+				f.advise(c.name, found[0].cure)
+			}
+		case Bearer:
+			if found := bearerFlaws(text); len(found) > 0 {
+				f.problem(c.name, "does not have the form of a bearer token: %s", texts(found))
+				f.advise(c.name, found[0].cure)
+			}
+		case OIDC:
+			if found := nameFlaws(text); len(found) > 0 {
+				f.problem(c.name, "is not an audience as it stands: %s", texts(found))
+				f.advise(c.name, found[0].cure)
+			}
+		}
 		if c.kind == OIDC {
 			s.Credential = Credential{Kind: OIDC, Audience: strings.TrimSpace(c.text)}
 		}
@@ -223,6 +255,12 @@ func (f *finder) checkCredential(s *Settings, given raw) {
 	if s.Credential.Kind == Password && jenkins.IsAPIToken(s.Credential.Secret.Reveal()) {
 		s.Credential.Kind = APIToken
 		s.Notices = append(s.Notices, "password has the form of an API token and is used as one; give it as api-token")
+	}
+	for _, name := range [][2]string{{"username", given.Username}, {"for-user", given.ForUser}} {
+		if found := nameFlaws(name[1]); len(found) > 0 {
+			f.problem(name[0], "is not a user name as it stands: %s", texts(found))
+			f.advise(name[0], found[0].cure)
+		}
 	}
 	owner := s.Credential.Kind != Bearer && s.Credential.Kind != OIDC
 	switch {

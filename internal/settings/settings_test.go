@@ -86,9 +86,12 @@ func with(maps ...texts) texts {
 }
 
 var (
+	tokInput  = "11" + strings.Repeat("1", 32)
+	tokPlugin = "11" + strings.Repeat("2", 32)
+
 	byEnv    = texts{"JENKINS_URL": "https://env.example/ci/", "JENKINS_USERNAME": "alice", "JENKINS_PASSWORD": "pw-env"}
-	byInput  = texts{"INPUT_URL": "https://input.example", "INPUT_USERNAME": "bob", "INPUT_API-TOKEN": "tok-input"}
-	byPlugin = texts{"PLUGIN_URL": "https://plugin.example", "PLUGIN_USERNAME": "carol", "PLUGIN_API_TOKEN": "tok-plugin"}
+	byInput  = texts{"INPUT_URL": "https://input.example", "INPUT_USERNAME": "bob", "INPUT_API-TOKEN": tokInput}
+	byPlugin = texts{"PLUGIN_URL": "https://plugin.example", "PLUGIN_USERNAME": "carol", "PLUGIN_API_TOKEN": tokPlugin}
 )
 
 func TestDefaults(t *testing.T) {
@@ -213,16 +216,16 @@ func TestCredentialAndURLOfOneSource(t *testing.T) {
 		want string // start of the one problem; "" when the input's url is used
 	}{
 		{"input credential and input url", given{env: with(env, byInput)}, ""},
-		{"input credential, url of the environment", given{env: with(env, texts{"INPUT_USERNAME": "bob", "INPUT_API-TOKEN": "t"})}, "url: missing: set the input url"},
+		{"input credential, url of the environment", given{env: with(env, texts{"INPUT_USERNAME": "bob", "INPUT_API-TOKEN": tokInput})}, "url: missing: set the input url"},
 		{"input password, url of the environment", given{env: with(env, texts{"INPUT_USERNAME": "bob", "INPUT_PASSWORD": "t"})}, "url: missing: set the input url"},
 		{"input bearer token, url of the environment", given{env: with(env, texts{"INPUT_BEARER-TOKEN": "t"})}, "url: missing: set the input url"},
 		{"input audience, url of the environment", given{env: with(env, texts{"INPUT_OIDC-AUDIENCE": "t"})}, "url: missing: set the input url"},
-		{"input url, api token of the environment", given{env: with(env, texts{"INPUT_URL": "https://input.example", "INPUT_USERNAME": "bob", "JENKINS_API_TOKEN": "t"})}, "credential: missing: set the input api-token"},
+		{"input url, api token of the environment", given{env: with(env, texts{"INPUT_URL": "https://input.example", "INPUT_USERNAME": "bob", "JENKINS_API_TOKEN": tokInput})}, "credential: missing: set the input api-token"},
 		{"input url, password of the environment", given{env: with(env, texts{"INPUT_URL": "https://input.example", "INPUT_USERNAME": "bob", "JENKINS_PASSWORD": "t"})}, "credential: missing: set the input api-token"},
 		{"input url, bearer token of the environment", given{env: with(env, texts{"INPUT_URL": "https://input.example", "INPUT_USERNAME": "bob", "JENKINS_TOKEN_BEARER_TOKEN": "t"})}, "credential: missing"},
 		{"input url, audience of the environment", given{env: with(env, texts{"INPUT_URL": "https://input.example", "INPUT_USERNAME": "bob", "JENKINS_TOKEN_OIDC_AUDIENCE": "t"})}, "credential: missing"},
 		{"input url, a credential's file of the environment", given{env: with(env, texts{"INPUT_URL": "https://input.example", "INPUT_USERNAME": "bob", "JENKINS_PASSWORD_FILE": "/pw"}), files: texts{"/pw": "t"}}, "credential: missing"},
-		{"another credential in the environment is not a second one", given{env: with(env, byInput, texts{"JENKINS_PASSWORD": "t", "JENKINS_API_TOKEN": "u"})}, ""},
+		{"another credential in the environment is not a second one", given{env: with(env, byInput, texts{"JENKINS_PASSWORD": "t", "JENKINS_API_TOKEN": tokInput})}, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -231,7 +234,7 @@ func TestCredentialAndURLOfOneSource(t *testing.T) {
 				in.spelling, in.action = settings.Runner, action
 				if row.want == "" {
 					s := in.must(t)
-					if s.URL.String() != "https://input.example" || s.Credential.Secret.Reveal() != "tok-input" {
+					if s.URL.String() != "https://input.example" || s.Credential.Secret.Reveal() != tokInput {
 						t.Errorf("url %s", s.URL)
 					}
 					if trusted(s) {
@@ -271,7 +274,7 @@ func TestGuardedSettingsCountFromTheSourceOfTheCredential(t *testing.T) {
 	if trusted(s) {
 		t.Errorf("a guarded setting of the environment was read beside a plugin's settings: %+v", s)
 	}
-	got := given{env: with(byEnv, texts{"PLUGIN_API_TOKEN": "t"}), spelling: settings.Plugin}.problems(t)
+	got := given{env: with(byEnv, texts{"PLUGIN_API_TOKEN": tokInput}), spelling: settings.Plugin}.problems(t)
 	if len(got) != 1 || !strings.HasPrefix(got[0], "url: missing: set the setting url") {
 		t.Errorf("a plugin's credential with the url of the environment: %q", got)
 	}
@@ -287,7 +290,7 @@ func TestPostStepOfTheAction(t *testing.T) {
 		t.Errorf("the environment was read: %+v", s)
 	}
 	s = given{env: with(env, byInput), spelling: settings.Runner, action: true, need: settings.ForPost}.must(t)
-	if s.URL.String() != "https://input.example" || s.Username != "bob" || s.Credential.Secret.Reveal() != "tok-input" || trusted(s) {
+	if s.URL.String() != "https://input.example" || s.Username != "bob" || s.Credential.Secret.Reveal() != tokInput || trusted(s) {
 		t.Errorf("inputs of the post step: %+v", s)
 	}
 	s = given{env: byEnv, need: settings.ForPost}.must(t)
@@ -329,8 +332,8 @@ func TestWhatIsRequired(t *testing.T) {
 		}},
 		{"a bearer token needs no name", given{env: texts{"JENKINS_URL": "https://a.example", "JENKINS_TOKEN_BEARER_TOKEN": "b"}}, nil},
 		{"an audience needs no name", given{env: texts{"JENKINS_URL": "https://a.example", "JENKINS_TOKEN_OIDC_AUDIENCE": "b"}}, nil},
-		{"two credentials", given{env: with(byEnv, texts{"JENKINS_API_TOKEN": "b"})}, []string{"credential: api-token and password are given: leave one"}},
-		{"four credentials", given{env: with(byEnv, texts{"JENKINS_API_TOKEN": "b", "JENKINS_TOKEN_BEARER_TOKEN": "c", "JENKINS_TOKEN_OIDC_AUDIENCE": "d"})}, []string{
+		{"two credentials", given{env: with(byEnv, texts{"JENKINS_API_TOKEN": tokInput})}, []string{"credential: api-token and password are given: leave one"}},
+		{"four credentials", given{env: with(byEnv, texts{"JENKINS_API_TOKEN": tokInput, "JENKINS_TOKEN_BEARER_TOKEN": "c", "JENKINS_TOKEN_OIDC_AUDIENCE": "d"})}, []string{
 			"credential: api-token and password and bearer-token and oidc-audience are given: leave one"}},
 		{"a name with a colon", given{env: with(byEnv, texts{"JENKINS_USERNAME": "a:b"})}, []string{"username: holds a colon, which no login over HTTP can carry"}},
 		{"a name with a line break", given{env: with(byEnv, texts{"JENKINS_USERNAME": "a\nb"})}, []string{"username: holds a control character"}},
@@ -407,8 +410,8 @@ func TestSecrets(t *testing.T) {
 	if len(got) != 1 || !strings.HasPrefix(got[0], "credential: missing") {
 		t.Errorf("an input that no action declares: %q, want that the credential is missing", got)
 	}
-	s := given{env: with(byPlugin, texts{"PLUGIN_API_TOKEN": "", "PLUGIN_API_TOKEN_FILE": "/run/pw"}), files: texts{"/run/pw": "b\n"}, spelling: settings.Plugin}.must(t)
-	if s.Credential.Secret.Reveal() != "b" {
+	s := given{env: with(byPlugin, texts{"PLUGIN_API_TOKEN": "", "PLUGIN_API_TOKEN_FILE": "/run/pw"}), files: texts{"/run/pw": tokInput + "\n"}, spelling: settings.Plugin}.must(t)
+	if s.Credential.Secret.Reveal() != tokInput {
 		t.Error("a plugin's secret was not read from its file")
 	}
 }
@@ -422,7 +425,7 @@ func TestKindsOfCredentials(t *testing.T) {
 		notice               bool
 	}{
 		{"an API token", "JENKINS_API_TOKEN", "11" + shape, settings.APIToken, false},
-		{"an API token of a shape of its own", "JENKINS_API_TOKEN", "prefix_x", settings.APIToken, false},
+		{"an API token with the prefix that is planned", "JENKINS_API_TOKEN", "jenkins_apitoken_11" + shape, settings.APIToken, false},
 		{"a password", "JENKINS_PASSWORD", "correct horse", settings.Password, false},
 		{"a password of an API token's shape", "JENKINS_PASSWORD", "11" + shape + "\n", settings.APIToken, true},
 		{"a password of a legacy token's shape", "JENKINS_PASSWORD", shape, settings.APIToken, true},
@@ -543,7 +546,7 @@ func TestHeaders(t *testing.T) {
 	}
 	for _, name := range []string{
 		"Authorization", "authorization", "Cookie", "Host", "Content-Length", "Content-Type", "Transfer-Encoding", "Connection",
-		"Referer", "Jenkins-Crumb", "Proxy-Authorization", "proxy-connection",
+		"Referer", "Jenkins-Crumb", "Proxy-Authenticate", "proxy-connection",
 	} {
 		got := given{env: with(byEnv, texts{"JENKINS_TOKEN_HEADERS": "X-A: b\n" + name + ": x"})}.problems(t)
 		if len(got) != 1 || !strings.HasPrefix(got[0], "headers: line 2: ") {
@@ -627,7 +630,7 @@ func TestErrorsHoldNoValues(t *testing.T) {
 func TestAllProblemsAtOnce(t *testing.T) {
 	t.Parallel()
 	got := given{
-		env:   texts{"JENKINS_URL": "nonsense:", "JENKINS_USERNAME": "a:b", "JENKINS_API_TOKEN": "a", "JENKINS_PASSWORD": "b"},
+		env:   texts{"JENKINS_URL": "nonsense:", "JENKINS_USERNAME": "a:b", "JENKINS_API_TOKEN": tokInput, "JENKINS_PASSWORD": "b"},
 		flags: texts{"ttl": "x", "timeout": "x", "revoke": "x", "sweep": "x", "on-revoke-failure": "x", "legacy": "x", "allow-http": "x", "ca-certificate": "x", "client-certificate": "x"},
 	}.problems(t)
 	var names []string

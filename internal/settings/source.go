@@ -35,6 +35,9 @@ type Source struct {
 	Flags    map[string]string // by setting, as the command line gave them
 	Lookup   func(string) (string, bool)
 	ReadFile func(string) ([]byte, error)
+	// Others are the settings of a single command, names and values: only placeholders
+	// are looked for in them.
+	Others   [][2]string
 	Spelling Spelling
 	// Action is set under the names create, revoke and sweep on a runner: in the
 	// post step there, the environment counts for nothing.
@@ -55,8 +58,11 @@ type finder struct {
 	inputs   bool               // url or a credential is an input
 	files    map[string]content // by path
 	problems []Problem
+	settled  map[string]bool   // settings whose problem stands for all others
 	from     map[string]string // by setting, what gave it
 	paths    []string          // see Settings.Paths
+	// plainProxy is the variable of the proxy that sees the requests in clear text.
+	plainProxy string
 }
 
 // content is what reading a file gave. A pipe can be read only once, and can hold the
@@ -75,7 +81,7 @@ func newFinder(source Source, need Need) *finder {
 			f.inputs = f.inputs || given
 		}
 	}
-	f.problems, f.from = nil, map[string]string{} // Lookup meets them again
+	f.problems, f.settled, f.from = nil, nil, map[string]string{} // Lookup meets them again
 	return f
 }
 
@@ -89,7 +95,12 @@ func (f *finder) Lookup(key string) (string, bool) {
 	if i < 0 {
 		return "", false
 	}
-	s := f.table[i]
+	text, ok := f.find(f.table[i])
+	f.checkPlaceholder(f.table[i].Name, text)
+	return text, ok
+}
+
+func (f *finder) find(s Setting) (string, bool) {
 	if text, ok := f.Flags[s.Name]; ok && !blank(text) {
 		f.from[s.Name] = "--" + s.Name
 		return text, true
@@ -149,6 +160,11 @@ func (f *finder) variable(s Setting, name string) (string, bool) {
 	}
 	if ok {
 		f.problem(s.Name, "given twice: by %s and by %s_FILE", name, name)
+		return "", false
+	}
+	if form := unresolved(path, false); form != "" {
+		f.problem(s.Name, "%s_FILE is a placeholder that was not replaced, of the form %s", name, form)
+		f.advise(s.Name, placeholderCure)
 		return "", false
 	}
 	content, err := f.read(strings.TrimSpace(path))
