@@ -270,7 +270,7 @@ func (j *job) others() [][2]string {
 // load reads the settings, from the places that count for this job.
 func (j *job) load(ctx context.Context, need settings.Need) (*settings.Settings, error) {
 	source := settings.Source{
-		Flags: j.flags.settings(), Lookup: j.Lookup, ReadFile: j.ReadFile,
+		Flags: j.flags.settings(), Lookup: j.Lookup, ReadFile: j.ReadFile, Proxies: j.Lookup,
 		Action: j.action, InJenkins: ci.InJenkins(j.Lookup), Fork: ci.Fork(j.Lookup, j.ReadFile),
 	}
 	switch {
