@@ -36,41 +36,47 @@ var afterJenkins = []string{"about", "builds", "cli", "cloud", "credentials", "e
 // rootOf is the address of the controller whose page u is: u itself where it is
 // no page.
 func rootOf(u *url.URL) *url.URL {
-	segments := strings.Split(u.EscapedPath(), "/")
-	names := make([]string, len(segments))
-	for i, segment := range segments {
-		// Servlets take what follows a semicolon for a parameter (;jsessionid=…).
-		name, _, _ := strings.Cut(segment, ";")
-		if plain, err := url.PathUnescape(name); err == nil {
-			name = plain
+	path, before := u.EscapedPath(), ""
+	for at := 0; at < len(path); {
+		end := len(path)
+		if i := strings.IndexByte(path[at:], '/'); i >= 0 {
+			end = at + i
 		}
-		names[i] = name
-	}
-	for i := range names {
-		if !isPage(names, i) {
-			continue
+		name := segment(path[at:end])
+		if isPage(before, name, path[end:]) {
+			root := *u
+			root.RawPath = strings.TrimRight(path[:at], "/")
+			root.Path, _ = url.PathUnescape(root.RawPath)
+			return &root
 		}
-		root := *u
-		root.RawPath = strings.TrimRight(strings.Join(segments[:i], "/"), "/")
-		root.Path, _ = url.PathUnescape(root.RawPath)
-		return &root
+		before, at = name, end+1
 	}
 	return u
 }
 
-// isPage reports whether the segment at i begins the address of a page.
-func isPage(names []string, i int) bool {
-	name := names[i]
+// segment is the name that an escaped segment stands for. Servlets take what follows
+// a semicolon for a parameter (;jsessionid=…).
+func segment(escaped string) string {
+	name, _, _ := strings.Cut(escaped, ";")
+	if plain, err := url.PathUnescape(name); err == nil {
+		return plain
+	}
+	return name
+}
+
+// isPage reports whether the segment name begins the address of a page. It stands
+// between the segment before and the escaped rest of the path.
+func isPage(before, name, rest string) bool {
 	if slices.Contains(pages, name) {
 		return true
 	}
 	if follow, ok := mayBePages[name]; ok {
-		rest := slices.DeleteFunc(slices.Clone(names[i+1:]), func(s string) bool { return s == "" })
-		return len(rest) == 0 || slices.Contains(follow, rest[0])
+		next, _, _ := strings.Cut(strings.TrimLeft(rest, "/"), "/")
+		return next == "" || slices.Contains(follow, segment(next))
 	}
-	if i == 0 || !slices.Contains(afterJenkins, name) {
+	if !slices.Contains(afterJenkins, name) {
 		return false
 	}
-	before := strings.ToLower(names[i-1])
+	before = strings.ToLower(before)
 	return strings.Contains(before, "jenkins") || strings.Contains(before, "hudson")
 }

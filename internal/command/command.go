@@ -289,7 +289,7 @@ func (j *job) load(ctx context.Context, need settings.Need) (*settings.Settings,
 	reading, cancel := context.WithTimeout(ctx, fileTimeout)
 	defer cancel()
 	source := settings.Source{
-		Flags: j.flags.settings(), Lookup: j.Lookup, ReadFile: j.readGiven(reading),
+		Flags: j.flags.settings(), Lookup: j.Lookup, ReadFile: j.readGiven(reading), Proxies: j.Lookup,
 		Action: j.action, InJenkins: ci.InJenkins(j.Lookup), Fork: ci.Fork(j.Lookup, j.ReadFile),
 	}
 	switch {

@@ -163,13 +163,13 @@ func (e *ProxyError) Settings() *Error {
 // is wrong too, the proxy for https counts. A post step is not checked: another step
 // can set these variables, and must not take the inputs out of force with them.
 func (f *finder) checkProxy(root *url.URL) {
-	if f.need == ForPost {
+	if f.need == ForPost || f.Proxies == nil {
 		return
 	}
 	if root == nil {
 		root = &url.URL{Scheme: "https", Host: "controller.invalid"}
 	}
-	proxies := NewProxies(f.Source.Lookup)
+	proxies := NewProxies(f.Proxies)
 	proxy, err := proxies.For(root)
 	if wrong, ok := errors.AsType[*ProxyError](err); ok {
 		f.problem(wrong.Variable, "%s", wrong.what())

@@ -28,9 +28,9 @@ type given struct {
 
 func (g given) load(t *testing.T) (*settings.Settings, error) {
 	t.Helper()
+	lookup := func(name string) (string, bool) { text, ok := g.env[name]; return text, ok }
 	return settings.Load(t.Context(), settings.Source{
-		Flags:  g.flags,
-		Lookup: func(name string) (string, bool) { text, ok := g.env[name]; return text, ok },
+		Flags: g.flags, Lookup: lookup, Proxies: lookup,
 		ReadFile: func(path string) ([]byte, error) {
 			if text, ok := g.files[path]; ok {
 				return []byte(text), nil

@@ -35,6 +35,9 @@ type Source struct {
 	Flags    map[string]string // by setting, as the command line gave them
 	Lookup   func(string) (string, bool)
 	ReadFile func(string) ([]byte, error)
+	// Proxies reads the variables of proxies; nil looks at none. They are no settings:
+	// what exec starts keeps them.
+	Proxies func(string) (string, bool)
 	// Others are the settings of a single command, names and values: only placeholders
 	// are looked for in them.
 	Others   [][2]string
