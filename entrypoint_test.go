@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -43,9 +44,23 @@ func TestMain(m *testing.M) {
 		tellPeak()
 		os.Exit(code)
 	}
-	testscript.Main(m, map[string]func(){
+	testscript.Main(signalled{m}, map[string]func(){
 		"jenkins-token": play, "create": play, "revoke": play, "revoke-uuid": play, "sweep": play,
 	})
+}
+
+// signalled takes back the signals that whoever runs the tests has had ignored, as nohup
+// does: the program would inherit that. Where this binary plays the program it does not.
+type signalled struct{ *testing.M }
+
+// Run implements [testscript.TestingM].
+func (m signalled) Run() int {
+	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM} {
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
+	}
+	return m.M.Run()
 }
 
 // storyProgram is the program with the clock, the pauses and the randomness of a

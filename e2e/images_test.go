@@ -12,9 +12,11 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -36,6 +38,12 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	shared.dir = filepath.Join(dir, "repository")
+	// The programs that the tests start would inherit what nohup has had ignored.
+	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM} {
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
+	}
 	code := m.Run()
 	for i := len(shared.made) - 1; i >= 0; i-- {
 		_ = exec.Command("docker", "image", "rm", "--force", shared.made[i]).Run()

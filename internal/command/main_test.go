@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http/httptrace"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -31,6 +32,12 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 func TestMain(m *testing.M) {
 	if name := filepath.Base(os.Args[0]); command.IsAction(name) || name == "jenkins-token" {
 		os.Exit(play())
+	}
+	// The processes that play the program would inherit what nohup has had ignored.
+	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM} {
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
 	}
 	os.Exit(m.Run())
 }

@@ -46,7 +46,7 @@ func (j *job) place() (*place, error) {
 	}
 	if j.action {
 		// Without the directory the runner takes the state from standard output.
-		if path := j.runner.SideFile(); path != "" && j.Exists(filepath.Dir(path)) {
+		if path := j.runner.SideFile(); path != "" && !missing(filepath.Dir(path)) {
 			p.side = lease.OpenSide(path)
 		}
 		return p, nil
@@ -72,6 +72,11 @@ func (j *job) place() (*place, error) {
 		failed.Hint = "--lease FILE writes it elsewhere, for a later revoke --lease FILE"
 	}
 	return p, err
+}
+
+func missing(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, os.ErrNotExist)
 }
 
 func refuse(public ci.Public, files ci.Files) error {
