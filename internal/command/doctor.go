@@ -95,9 +95,7 @@ func (d *diagnosis) way(ctx context.Context) {
 func (d *diagnosis) proxy(seen jenkins.Connection, failed *jenkins.Error) {
 	variable, _ := settings.NewProxies(d.j.Lookup).Variable(d.settings.URL.Scheme)
 	switch {
-	case is(failed, jenkins.KindProxyAddress):
-		d.fail("proxy", variable+" holds no address that can be used", failed)
-	case is(failed, jenkins.KindProxy, jenkins.KindProxyLogin, jenkins.KindProxyRefused, jenkins.KindProxyForbidden, jenkins.KindProxyTarget, jenkins.KindProxyTLS):
+	case is(failed, jenkins.KindProxy, jenkins.KindProxyAddress, jenkins.KindProxyLogin, jenkins.KindProxyRefused, jenkins.KindProxyForbidden, jenkins.KindProxyTarget, jenkins.KindProxyTLS):
 		d.fail("proxy", seen.Proxy+" from "+variable+": "+what(failed), failed)
 	case seen.Proxy != "":
 		d.good("proxy", seen.Proxy+" from "+variable)
