@@ -13,6 +13,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -333,6 +335,7 @@ func step(ts *testscript.TestScript, _ bool, args []string) {
 		if err != nil {
 			continue
 		}
+		text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")) // of Windows
 		out.block(name, commands(string(text)))
 		if name == "state" && len(text) > 0 {
 			lines := strings.Split(strings.TrimSpace(string(text)), "\n")
@@ -405,11 +408,20 @@ func (t *transcript) block(name, text string) {
 	if text == "" {
 		return
 	}
+	if runtime.GOOS != "linux" { // where exec says this too
+		text = exposed.ReplaceAllString(text, "")
+	}
 	t.line("%s:", name)
 	for line := range strings.Lines(text) {
-		t.line("  %s", strings.TrimRight(line, "\n"))
+		t.line("  %s", strings.TrimRight(line, "\r\n"))
 	}
 }
+
+// exposed is what exec says on systems where it cannot hide its environment.
+var exposed = regexp.MustCompile(`(?m)^.*the command can read the environment of this program.*\n`)
+
+// below is a path in the directory of a story.
+var below = regexp.MustCompile(`\$WORK[\w.\\-]+`)
 
 // requests shows what the controller saw.
 func (t *transcript) requests() {
@@ -450,6 +462,9 @@ func (t *transcript) write() {
 	path := t.ts.MkAbs("transcript")
 	before, _ := os.ReadFile(path)
 	text := strings.NewReplacer(t.s.hide...).Replace(t.b.String())
+	if runtime.GOOS == "windows" {
+		text = below.ReplaceAllStringFunc(text, filepath.ToSlash)
+	}
 	// A line that looks like the head of a file would end the section.
 	t.ts.Check(os.WriteFile(path, append(before, text...), 0o600))
 }

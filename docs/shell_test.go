@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -13,10 +14,18 @@ import (
 	"github.com/jenkins-token/jenkins-token/jenkins/jenkinstest"
 )
 
+func needsShell(t *testing.T) {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip("the scripts and their paths are those of a Unix shell")
+	}
+}
+
 // TestShellParses: blocks of shell in the documents, and the scripts of the
 // examples, are shell. What command lines of ours in them mean is checked beside
 // the program's own parser, in internal/command.
 func TestShellParses(t *testing.T) {
+	needsShell(t)
 	t.Parallel()
 	texts := map[string]string{}
 	for path, text := range documents(t) {
@@ -46,6 +55,7 @@ func TestShellParses(t *testing.T) {
 // an empty directory, with the settings of an emulated controller in the
 // environment. No token may be left afterwards.
 func TestShellRuns(t *testing.T) {
+	needsShell(t)
 	t.Parallel()
 	program := sync.OnceValue(func() string {
 		dir := t.TempDir()

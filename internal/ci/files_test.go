@@ -3,6 +3,7 @@ package ci_test
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -71,7 +72,7 @@ func TestRefusedThroughLinks(t *testing.T) {
 	if err := os.Mkdir(checkout, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(checkout, link); err != nil {
+	if err := os.Symlink(checkout, link); err != nil && runtime.GOOS != "windows" {
 		t.Fatal(err)
 	}
 	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -82,6 +83,9 @@ func (sc scene) fail(t *testing.T, n int, following bool) string {
 // TestBrokenChannels gives a process what it cannot write to, or not for long:
 // when it ends with an error there must be no token, or a way to it.
 func TestBrokenChannels(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("this system has no /dev/full")
+	}
 	t.Parallel()
 	readOnly := func(name string) func(*testing.T, *stage, *exec.Cmd) {
 		return func(t *testing.T, s *stage, _ *exec.Cmd) {
