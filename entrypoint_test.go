@@ -168,6 +168,13 @@ func startJenkins(ts *testscript.TestScript, _ bool, args []string) {
 		case "--user":
 			name, password, _ := strings.Cut(next(), ":")
 			options = append(options, jenkinstest.WithUser(name, password))
+		case "--alias":
+			login, id, _ := strings.Cut(next(), "=")
+			options = append(options, jenkinstest.WithAlias(id, login))
+		case "--realm-throws":
+			options = append(options, jenkinstest.WithThrowingRealm())
+		case "--no-token-logins":
+			options = append(options, jenkinstest.WithoutTokenLogins())
 		case "--admin":
 			options = append(options, jenkinstest.WithAdmin(next()))
 		case "--no-read":

@@ -132,6 +132,9 @@ func (e *Error) what() string {
 		}
 		return "not sent again, the " + e.Credential.String() + " has not worked yet"
 	case KindRateLimit:
+		if e.RetryAfter > 0 {
+			return "429, the rate limit of the controller or of a gateway was reached, and the answer asks for a pause of " + e.RetryAfter.String()
+		}
 		return "429, the rate limit of the controller or of a gateway was reached"
 	case KindGateway:
 		return "401, but not from Jenkins: a gateway in front of it refused the request"

@@ -61,9 +61,12 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 	noCrumbs := flags.Bool("no-crumbs", false, "switch the protection against cross-site request forgery off")
 	anonymousRead := flags.Bool("anonymous-read", false, "give everybody Overall/Read")
 	adminCanGenerate := flags.Bool("admin-can-generate", false, "let administrators create tokens for others")
+	realmThrows := flags.Bool("realm-throws", false, "answer 500 to a credential that is not known, as some security realms do")
+	noTokenLogins := flags.Bool("no-token-logins", false, "refuse API tokens as logins")
 	seed := flags.String("seed", "", "`number` that makes all random values reproducible")
-	var users, admins, noReads, jobs, faults list
+	var users, aliases, admins, noReads, jobs, faults list
 	flags.Var(&users, "user", "add a user, as `NAME:PASSWORD`; can be repeated")
+	flags.Var(&aliases, "alias", "let the user NAME log in under another name too, as `LOGIN=NAME`, with the password alone; can be repeated")
 	flags.Var(&admins, "admin", "make the user `NAME` administrator; can be repeated")
 	flags.Var(&noReads, "no-read", "take Overall/Read from the user `NAME`; can be repeated")
 	flags.Var(&jobs, "job", "add a job `NAME`; can be repeated")
@@ -101,6 +104,19 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 		}
 		names = append(names, name)
 		opts = append(opts, jenkinstest.WithUser(name, password))
+	}
+	for _, alias := range aliases {
+		login, name, ok := strings.Cut(alias, "=")
+		if !ok {
+			return usage(errors.New("--alias needs LOGIN=NAME"))
+		}
+		opts = append(opts, jenkinstest.WithAlias(name, login))
+	}
+	if *realmThrows {
+		opts = append(opts, jenkinstest.WithThrowingRealm())
+	}
+	if *noTokenLogins {
+		opts = append(opts, jenkinstest.WithoutTokenLogins())
 	}
 	for _, name := range admins {
 		opts = append(opts, jenkinstest.WithAdmin(name))

@@ -193,7 +193,8 @@ func (l Life) starting(ctx context.Context, c *jenkins.Client) bool {
 func (p *pauses) tell(ctx context.Context, failed error) {
 	silent := is(failed, jenkins.KindTimeout) || is(failed, jenkins.KindConnect) || is(failed, jenkins.KindResolve) ||
 		is(failed, jenkins.KindProxyTarget) || is(failed, jenkins.KindRateLimit)
-	if silent && !p.told && ctx.Err() == nil {
+	answer := failure(failed)
+	if silent && !p.told && ctx.Err() == nil && answer.RetryAfter < p.left {
 		p.told = true
 		p.life.Notice(failed.Error() + "; trying again until " + p.life.Now().Add(p.left).UTC().Format("15:04:05 UTC"))
 	}

@@ -72,19 +72,34 @@ func (c *call) authenticate() *reply {
 		return nil
 	}
 	u := c.j.user(name)
-	if u == nil {
-		return c.unauthorized("Invalid password/token for user: " + name)
+	if id, ok := c.j.config.aliases[userKey(name)]; ok {
+		if u = c.j.user(id); secret != u.password {
+			return c.badLogin(name)
+		}
 	}
-	if t, ok := u.match(secret, c.j.rules.tokenStore, c.j.now()); ok {
+	if u == nil {
+		return c.badLogin(name)
+	}
+	if t, ok := u.match(secret, c.j.rules.tokenStore, c.j.now()); ok && !c.j.config.noTokenLogins {
 		c.login = identity{u, u.id, ViaToken}
 		u.uses[t.UUID] = use{u.uses[t.UUID].count + 1, c.j.now()}
 		return nil
 	}
 	if secret == "" || secret != u.password {
-		return c.unauthorized("Invalid password/token for user: " + name)
+		return c.badLogin(name)
 	}
 	c.login = identity{u, u.id, ViaPassword}
 	return nil
+}
+
+// badLogin is the answer to a name and a secret that the security realm does not know.
+func (c *call) badLogin(name string) *reply {
+	if c.j.config.realmThrows {
+		r := c.oops()
+		r.refusal = true
+		return r
+	}
+	return c.unauthorized("Invalid password/token for user: " + name)
 }
 
 func basicCredentials(blob string) (name, secret string, ok bool) {

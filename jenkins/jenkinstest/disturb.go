@@ -33,6 +33,10 @@ func (c *call) faultBefore(f *Fault) (r *reply, done bool) {
 		return r, true
 	case "gateway-403":
 		return c.nginx(http.StatusForbidden, "403 Forbidden"), true
+	case "rate-limit":
+		r := c.nginx(http.StatusTooManyRequests, "429 Too Many Requests")
+		r.header.Set("Retry-After", f.arg)
+		return r, true
 	case "refuse":
 		c.authenticate()
 		return c.unauthorized("Unauthorized"), true

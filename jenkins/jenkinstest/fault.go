@@ -64,6 +64,7 @@ var changes = []string{"create", "revoke", "rename"}
 //	                in additional rows, whoami answers such a name
 //	other-user=<n>  whoami answers that name
 //	no-date         act, and answer without a Date, as some gateways pass it on
+//	rate-limit=<n>  429 of a gateway, with Retry-After: <n> seconds
 //	refuse          401 of Jenkins although the credentials are good
 func ParseFault(spec string) (Fault, error) {
 	fail := func(format string, args ...any) (Fault, error) {
@@ -110,6 +111,11 @@ func ParseFault(spec string) (Fault, error) {
 		if u, err := url.Parse(f.arg); err != nil || f.arg == "" || strings.ContainsFunc(f.arg, func(r rune) bool { return r <= ' ' }) {
 			return fail("redirect needs a URL, not %v", u)
 		}
+	case "rate-limit":
+		n, err := strconv.Atoi(f.arg)
+		if err != nil || n < 0 {
+			return fail("rate-limit needs a number of seconds")
+		}
 	case "other-user":
 		if f.arg == "" {
 			return fail("other-user needs a name")
@@ -123,7 +129,7 @@ func ParseFault(spec string) (Fault, error) {
 	default:
 		return fail("unknown disturbance %q", f.what)
 	}
-	if hasArg && !slices.Contains([]string{"delay", "status", "redirect", "other-user"}, f.what) {
+	if hasArg && !slices.Contains([]string{"delay", "status", "redirect", "other-user", "rate-limit"}, f.what) {
 		return fail("%s takes no argument", f.what)
 	}
 	if only != nil && f.op != "any" && !slices.Contains(only, f.op) {

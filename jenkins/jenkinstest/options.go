@@ -14,6 +14,9 @@ type config struct {
 	version          string
 	users            []*user
 	admins, noReads  []string
+	aliases          map[string]string // login: id
+	realmThrows      bool
+	noTokenLogins    bool
 	contextPath      string
 	noCrumbs         bool
 	anonymousRead    bool
@@ -42,6 +45,25 @@ func WithVersion(v string) Option { return func(c *config) { c.version = v } }
 func WithUser(name, password string) Option {
 	return func(c *config) { c.users = append(c.users, &user{id: name, password: password}) }
 }
+
+// WithAlias lets the user id, given with [WithUser], log in under another name too, such
+// as a mail address or CORP\name, as directories do: with the password alone. An API
+// token works under the id, and Jenkins calls the user by it.
+func WithAlias(id, login string) Option {
+	return func(c *config) {
+		if c.aliases == nil {
+			c.aliases = map[string]string{}
+		}
+		c.aliases[userKey(login)] = id
+	}
+}
+
+// WithThrowingRealm answers a credential that it does not know with 500, as the security
+// realm of azure-ad-plugin did (its issues 27 and 54).
+func WithThrowingRealm() Option { return func(c *config) { c.realmThrows = true } }
+
+// WithoutTokenLogins refuses API tokens as logins, though they can be created.
+func WithoutTokenLogins() Option { return func(c *config) { c.noTokenLogins = true } }
 
 // WithAdmin gives Overall/Administer to a user given with [WithUser].
 func WithAdmin(name string) Option {
@@ -129,6 +151,11 @@ func (c *config) check() error {
 			return err
 		}
 		u.admin = true
+	}
+	for _, id := range c.aliases {
+		if _, err := find("WithAlias", id); err != nil {
+			return err
+		}
 	}
 	for _, name := range c.noReads {
 		u, err := find("WithoutRead", name)
