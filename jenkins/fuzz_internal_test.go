@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"golang.org/x/net/html"
 	"unicode/utf8"
@@ -278,6 +279,31 @@ func FuzzOversizedName(f *testing.F) {
 			if token.UUID != big {
 				t.Errorf("got a row of %q, want none but that of the long name", token.UUID)
 			}
+		}
+	})
+}
+
+func FuzzRetryAfter(f *testing.F) {
+	for _, text := range []string{"", "7", " 7 ", "-1", "Tue, 24 Nov 2026 12:00:30 GMT", "99999999999999999999", "soon"} {
+		f.Add(text, text)
+	}
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, after, date string) {
+		got := retryAfter(&http.Response{Header: http.Header{"Retry-After": {after}, "Date": {date}}}, now)
+		if got < 0 || got > 24*time.Hour {
+			t.Errorf("got %s", got)
+		}
+	})
+}
+
+func FuzzCertificateName(f *testing.F) {
+	f.Add("the root", "")
+	f.Add("", "Example")
+	f.Add("a\n::error::\"\x1b[2J\u202e", "\xff")
+	f.Fuzz(func(t *testing.T, common, organization string) {
+		got := certificateName(common, []string{organization})
+		if utf8.RuneCountInString(got) > 64 || !utf8.ValidString(got) || strings.ContainsFunc(got, func(r rune) bool { return r == '"' || r < ' ' || r == 0x7f || r == 0x202e }) {
+			t.Errorf("got %q", got)
 		}
 	})
 }
