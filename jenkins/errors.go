@@ -81,7 +81,7 @@ type Error struct {
 	Method     string
 	Host       string // host and port of the controller
 	Path       string // without a query
-	Status     int    // HTTP status, 0 without an answer
+	Status     int    // HTTP status, 0 without an answer; of what is not sent after KindRealm and KindOther, that of the answer before
 	Kind       Kind
 	Credential CredentialKind
 	Permission string  // of KindPermission, for instance hudson.model.Hudson.Read

@@ -28,7 +28,9 @@ func (c *Client) barred(r request) error {
 	case known.verdict == KindRefused:
 		return c.fail(r, KindRepeated)
 	case known.verdict != 0:
-		return c.fail(r, known.verdict)
+		final := c.fail(r, known.verdict)
+		final.Status = known.last.Status
+		return final
 	case !known.worked && known.sent >= trials:
 		spent := c.fail(r, KindSpent)
 		spent.Err = known.last

@@ -95,7 +95,7 @@ func (j *job) advice(failed *jenkins.Error, s *settings.Settings) []string {
 		}
 		return []string{"a gateway asks for a login of its own: give it with headers or client-certificate"}
 	case jenkins.KindRealm:
-		return []string{"is the " + failed.Credential.String() + " right, and does the security realm accept it for scripts? use an API token of the account (api-token)", "nothing was created and nothing more was sent, so that no account is locked"}
+		return []string{"is the " + failed.Credential.String() + " right, and does the security realm accept it for scripts? use an API token of the account (api-token)", "nothing more was sent, so that no account is locked"}
 	case jenkins.KindOther:
 		return []string{"is url the root of Jenkins? the answer itself is not shown, it could hold a secret", "where a firewall or an edge service stands in front of it, exempt the runner there, or give its service token with headers"}
 	case jenkins.KindRateLimit:

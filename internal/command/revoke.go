@@ -179,17 +179,19 @@ func subject(r lease.Record) string {
 // it may be used. Foreign says that another step of the job can have written the
 // leases: what create holds in memory is its own.
 func (j *job) releaser(s *settings.Settings, foreign bool) *lease.Releaser {
+	// One client for all leases: it counts how often the credential was sent in vain.
+	accounts := map[settings.Post]*jenkins.Client{}
 	return &lease.Releaser{
 		Life:    j.life(0),
 		Own:     func(r lease.Record) (*jenkins.Client, error) { return j.tokenClient(r, s, foreign) },
-		Account: func(r lease.Record) (*jenkins.Client, error) { return j.accountFor(r, s, foreign) },
+		Account: func(r lease.Record) (*jenkins.Client, error) { return j.accountFor(r, s, foreign, accounts) },
 		Foreign: foreign,
 	}
 }
 
 // accountFor is the account's client for a lease; nil where no credential is given
 // for the lease's controller. An error says why the credential is not used.
-func (j *job) accountFor(r lease.Record, s *settings.Settings, foreign bool) (*jenkins.Client, error) {
+func (j *job) accountFor(r lease.Record, s *settings.Settings, foreign bool, made map[settings.Post]*jenkins.Client) (*jenkins.Client, error) {
 	if s == nil || s.URL == nil || s.Credential.Kind == settings.None {
 		return nil, nil
 	}
@@ -211,7 +213,17 @@ func (j *job) accountFor(r lease.Record, s *settings.Settings, foreign bool) (*j
 	if why != "" {
 		return nil, &lease.WithheldError{Why: why}
 	}
-	return j.accountClient(s, append(more, jenkins.WithVersion(jenkins.ParseVersion(r.Version)))...)
+	// Where leases are foreign their settings choose the proxy.
+	key := settings.Post{}
+	if foreign {
+		key = r.Settings
+	}
+	if client := made[key]; client != nil {
+		return client, nil
+	}
+	client, err := j.accountClient(s, append(more, jenkins.WithVersion(jenkins.ParseVersion(r.Version)))...)
+	made[key] = client
+	return client, err
 }
 
 // alien says what of a lease cannot be of this step of the action: empty when
