@@ -200,6 +200,10 @@ func (d *diagnosis) answer(failed *jenkins.Error) {
 		d.skip("controller", "")
 	case failed == nil:
 		d.good("controller", "Jenkins is there and up")
+	case is(failed, jenkins.KindAnswer) && !d.client.Version().Known():
+		other := *failed
+		other.Kind = jenkins.KindOther
+		d.fail("controller", what(&other), &other)
 	case failed.Moved != "", is(failed, jenkins.KindAnswer, jenkins.KindUnavailable, jenkins.KindServer, jenkins.KindRateLimit):
 		d.fail("controller", what(failed), failed)
 	default:

@@ -200,31 +200,41 @@ func (p *pauses) tell(ctx context.Context, failed error) {
 	}
 }
 
-// again pauses before a request is repeated. While the controller is not ready it is
-// asked for its state, which needs no login, and once it is up there is another pause:
-// a gateway that limits the rate counts that question too. The few tries of a
-// credential that has not worked yet are kept for a controller that answers.
+// again pauses before a request is repeated. Where the controller was not ready, or the
+// credential has not worked yet, the controller is asked without it until it answers:
+// the few tries of such a credential are kept for then. After that comes another pause,
+// since a gateway that limits the rate counts that question too.
 func (p *pauses) again(ctx context.Context, c *jenkins.Client, failed error) bool {
 	p.tell(ctx, failed)
 	answer := failure(failed)
-	switch {
-	case c == nil || answer == nil:
-	case answer.Kind == jenkins.KindUnavailable && !p.awaitStart(ctx, c):
-		return false
-	case answer.Sent && !c.Proven() && !limited(failed) && !p.awaitAnswer(ctx, c):
+	if c == nil || answer == nil || !answer.Sent {
+		return p.wait(ctx, failed)
+	}
+	if answer.Kind == jenkins.KindUnavailable {
+		if answer.RetryAfter > 0 && !p.wait(ctx, failed) || !p.awaitStart(ctx, c) {
+			return false
+		}
+	} else if c.Proven() {
+		return p.wait(ctx, failed)
+	} else if !p.awaitAnswer(ctx, c, failed) {
 		return false
 	}
-	return p.wait(ctx, failed)
+	return p.wait(ctx, &jenkins.Error{Kind: answer.Kind})
 }
 
 // awaitAnswer waits until the controller answers without a login, or refuses to.
-func (p *pauses) awaitAnswer(ctx context.Context, c *jenkins.Client) bool {
-	for p.wait(ctx, nil) {
-		if _, err := c.Probe(ctx); err == nil || !passing(err) {
+func (p *pauses) awaitAnswer(ctx context.Context, c *jenkins.Client, failed error) bool {
+	for {
+		if answer := failure(failed); answer.Kind != jenkins.KindRateLimit && answer.RetryAfter == 0 {
+			failed = nil
+		}
+		if !p.wait(ctx, failed) {
+			return false
+		}
+		if _, failed = c.Probe(ctx); failed == nil || !passing(failed) {
 			return true
 		}
 	}
-	return false
 }
 
 // awaitStart waits until the controller is up.
