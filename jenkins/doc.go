@@ -22,6 +22,10 @@
 //     followed.
 //   - A refused login is not repeated: after [KindRefused] a client sends
 //     nothing more ([KindRepeated]).
+//   - A credential that has never worked is sent three times at most ([KindSpent]).
+//     The first unexpected answer to it is examined, by asking whoAmI without it
+//     and, where that helps, once with it: is something else than Jenkins there
+//     ([KindOther]), or does the login fail in the security realm ([KindRealm])?
 //   - Nothing is retried, but for one POST with a fresh crumb after a crumb was
 //     not accepted, which is no login and changed nothing, and one with a later
 //     date after a controller refused an expiry as past ([Client.CreateToken]).

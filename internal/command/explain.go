@@ -93,7 +93,7 @@ func (j *job) advice(failed *jenkins.Error, s *settings.Settings) []string {
 		if failed.Credential == jenkins.CredentialBearer {
 			return []string{"the gateway did not take the bearer token: are its issuer, its audience and the job that it names (repository, branch, environment) those that may log in?"}
 		}
-		return []string{"a gateway asks for a login of its own: give it with headers or client-certificate"}
+		return []string{"a gateway asks for a login of its own: exempt Jenkins' paths from it, or give what it accepts beside Authorization with headers or client-certificate"}
 	case jenkins.KindRealm:
 		return []string{"is the " + failed.Credential.String() + " right, and does the security realm accept it for scripts? use an API token of the account (api-token)", "nothing more was sent, so that no account is locked"}
 	case jenkins.KindOther:
