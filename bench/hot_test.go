@@ -131,7 +131,7 @@ func canned(tb testing.TB, contentType, body string) *jenkins.Client {
 			go serve(conn, answer)
 		}
 	}()
-	root, err := jenkins.ParseRoot("http://"+l.Addr().String(), false)
+	root, err := jenkins.ParseRoot("http://"+l.Addr().String())
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -108,7 +108,7 @@ func TestTheClientAgainstJenkins(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			own := account.With(jenkins.APIToken(s.user, made.Value()))
+			own := account.WithCredential(jenkins.APIToken(s.user, made.Value()))
 			who, err := own.WhoAmI(t.Context())
 			if err != nil || who.Anonymous || !strings.EqualFold(who.Name, s.user) {
 				t.Errorf("who am I: got %+v, %v, want %s", who, err, s.user)
@@ -228,7 +228,7 @@ func TestTheOneTokenAgainstJenkins(t *testing.T) {
 			if out, err := j.call("create"); err != nil {
 				t.Fatalf("create: %v\n%s", err, out)
 			}
-			own := s.client(t).With(jenkins.APIToken(s.user, j.pair("GITHUB_OUTPUT", "token")))
+			own := s.client(t).WithCredential(jenkins.APIToken(s.user, j.pair("GITHUB_OUTPUT", "token")))
 			good := func(after string) {
 				if who, err := own.WhoAmI(t.Context()); err != nil || who.Anonymous {
 					t.Errorf("after %s: got %+v, %v, want that the token is good", after, who, err)

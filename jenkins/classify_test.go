@@ -225,14 +225,14 @@ func TestRefusedLoginIsNotRepeated(t *testing.T) {
 	if starting, err := c.Starting(t.Context()); starting || err != nil {
 		t.Errorf("starting: got %t, %v, want false", starting, err)
 	}
-	if _, err := c.With(jenkins.APIToken(user, good.Value)).WhoAmI(t.Context()); err != nil {
+	if _, err := c.WithCredential(jenkins.APIToken(user, good.Value)).WhoAmI(t.Context()); err != nil {
 		t.Errorf("With after a refusal: got %v, want no error", err)
 	}
 	repeated(c)
 
 	// A gateway's 401 says nothing about the account.
 	srv.Forget()
-	c = c.With(jenkins.APIToken(user, good.Value))
+	c = c.WithCredential(jenkins.APIToken(user, good.Value))
 	inject(t, srv, "any:gateway-401*2")
 	_, err = c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 	failure(t, err, jenkins.KindGateway)

@@ -231,11 +231,11 @@ func newHTTP(transport secret.Value[*http.Transport]) secret.Value[*http.Client]
 	})
 }
 
-// With returns a client for the same controller with another credential. It
+// WithCredential returns a client for the same controller with another credential. It
 // shares connections with c and nothing else: no crumb, no cookie, no memory of
 // a refused login. It works on the tokens of the credential's own user. A credential
 // that [New] would not take is the error of each request, and is not sent.
-func (c *Client) With(cred Credential) *Client {
+func (c *Client) WithCredential(cred Credential) *Client {
 	return &Client{
 		root: c.root, way: c.way, self: "/me", cred: cred, transport: c.transport, http: newHTTP(c.transport),
 		headers: c.headers, timeout: c.timeout, now: c.now, version: c.Version(),
@@ -246,7 +246,7 @@ func (c *Client) With(cred Credential) *Client {
 // [WithHeaders] can hold secrets.
 func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "client of "+c.root.Host) }
 
-// Close ends idle connections, of clients made by [Client.With] too.
+// Close ends idle connections, of clients made by [Client.WithCredential] too.
 func (c *Client) Close() { c.transport.Reveal().CloseIdleConnections() }
 
 // Host is the controller's host and port.
@@ -362,10 +362,10 @@ func (c *Client) exchange(ctx context.Context, r request, with *crumb, read func
 		failed.Status, failed.Sent = answer.StatusCode, true
 		failed.named = ParseVersion(answer.Header.Get("X-Jenkins")).Known()
 		failed.json = strings.HasPrefix(answer.Header.Get("Content-Type"), "application/json")
-		var known kindError
+		var known Kind
 		switch {
 		case errors.As(err, &known):
-			failed.Kind = Kind(known)
+			failed.Kind = known
 		case ctx.Err() != nil:
 			failed.Kind, failed.Err = kindOf(ctx.Err()), ctx.Err()
 		default:
@@ -375,11 +375,6 @@ func (c *Client) exchange(ctx context.Context, r request, with *crumb, read func
 	}
 	return nil
 }
-
-// kindError is how a reader of an answer names what is wrong with it.
-type kindError Kind
-
-func (k kindError) Error() string { return "not the answer expected" }
 
 // note keeps what every answer may tell: version and time.
 func (c *Client) note(h http.Header) {
@@ -441,7 +436,7 @@ func readAll(answer *http.Response) ([]byte, error) {
 		return nil, err
 	}
 	if len(body) > answerLimit {
-		return nil, kindError(KindAnswer)
+		return nil, KindAnswer
 	}
 	return body, nil
 }

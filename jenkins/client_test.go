@@ -45,7 +45,7 @@ func TestLifeOfAToken(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			own := c.With(jenkins.APIToken(user, token.Value()))
+			own := c.WithCredential(jenkins.APIToken(user, token.Value()))
 			who, err := own.WhoAmI(t.Context())
 			if want := (jenkins.Identity{Name: user}); err != nil || who != want {
 				t.Errorf("identity: got %+v, %v, want %+v", who, err, want)
@@ -112,7 +112,7 @@ func TestHeaders(t *testing.T) {
 	if _, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "by password"}); err != nil {
 		t.Fatal(err)
 	}
-	own := c.With(jenkins.APIToken(user, long.Value))
+	own := c.WithCredential(jenkins.APIToken(user, long.Value))
 	if _, err := c.WhoAmI(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func TestWithUser(t *testing.T) {
 			if want := test.want + "descriptorByName/jenkins.security.ApiTokenProperty/revoke"; path != want {
 				t.Errorf("path: got %s, want %s", path, want)
 			}
-			if err := c.With(jenkins.APIToken(user, tokenText)).RevokeToken(t.Context(), uuid); err != nil {
+			if err := c.WithCredential(jenkins.APIToken(user, tokenText)).RevokeToken(t.Context(), uuid); err != nil {
 				t.Fatal(err)
 			}
 			if want := methods + "revoke"; path != want {
@@ -247,7 +247,7 @@ func TestConcurrentUse(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			if err := c.With(jenkins.APIToken(user, token.Value())).RevokeToken(t.Context(), token.UUID); err != nil {
+			if err := c.WithCredential(jenkins.APIToken(user, token.Value())).RevokeToken(t.Context(), token.UUID); err != nil {
 				t.Error(err)
 			}
 			_, _ = c.ClockOffset()
@@ -285,7 +285,7 @@ func TestWithHeaders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.With(jenkins.APIToken(user, token.Value())).WhoAmI(t.Context()); err != nil {
+	if _, err := c.WithCredential(jenkins.APIToken(user, token.Value())).WhoAmI(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.Starting(t.Context()); err != nil {
@@ -312,7 +312,7 @@ func TestWithACredentialThatCannotBeSent(t *testing.T) {
 	srv := jenkinstest.Start(t, jenkinstest.WithUser(user, password))
 	c := newClient(t, srv.URL, jenkins.Password(user, password))
 	for name, cred := range map[string]jenkins.Credential{"a colon": jenkins.APIToken("a:b", tokenText), "empty": jenkins.APIToken(user, ""), "a line break": jenkins.Bearer("a\nb")} {
-		if _, err := c.With(cred).WhoAmI(t.Context()); err == nil {
+		if _, err := c.WithCredential(cred).WhoAmI(t.Context()); err == nil {
 			t.Errorf("%s: got no error", name)
 		}
 	}

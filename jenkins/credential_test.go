@@ -24,7 +24,7 @@ func TestUserNamesInBasic(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			who, err := c.With(jenkins.APIToken(name, token.Value())).WhoAmI(t.Context())
+			who, err := c.WithCredential(jenkins.APIToken(name, token.Value())).WhoAmI(t.Context())
 			if err != nil || who.Name != name || who.Anonymous {
 				t.Errorf("identity: got %+v, %v, want %s", who, err, name)
 			}
@@ -94,7 +94,7 @@ func TestPrintingFormsShowNoSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own := c.With(jenkins.APIToken(user, token.Value()))
+	own := c.WithCredential(jenkins.APIToken(user, token.Value()))
 	if _, err := own.WhoAmI(t.Context()); err != nil { // so that connections have seen the token
 		t.Fatal(err)
 	}

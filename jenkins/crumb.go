@@ -101,7 +101,7 @@ func (c *Client) fetchCrumb(ctx context.Context) (*crumb, error) {
 		fresh.field, value, err = readCrumb(body)
 		fresh.value = secret.New(value)
 		if err != nil && loginPage(answer, body) {
-			return kindError(KindLoginPage)
+			return KindLoginPage
 		}
 		return err
 	})
@@ -127,10 +127,10 @@ func readCrumb(body []byte) (field, value string, err error) {
 		Crumb string `json:"crumb"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil {
-		return "", "", kindError(KindAnswer)
+		return "", "", KindAnswer
 	}
 	if !headerName.MatchString(answer.Field) || IsReserved(answer.Field) || !crumbValue.MatchString(answer.Crumb) {
-		return "", "", kindError(KindAnswer)
+		return "", "", KindAnswer
 	}
 	return answer.Field, answer.Crumb, nil
 }

@@ -236,7 +236,7 @@ func TestCookiesStayWithTheirCrumb(t *testing.T) {
 		t.Fatal(err)
 	}
 	srv.Forget()
-	own := c.With(jenkins.APIToken(user, token.Value()))
+	own := c.WithCredential(jenkins.APIToken(user, token.Value()))
 	_, err = own.WhoAmI(t.Context())
 	_, err2 := own.RenameToken(t.Context(), token.UUID, "y")
 	_, err3 := c.WhoAmI(t.Context())

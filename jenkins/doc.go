@@ -10,10 +10,10 @@
 //
 // A [Client] belongs to one controller and one [Credential]:
 //
-//	root, err := jenkins.ParseRoot("https://ci.example.com/jenkins", false)
+//	root, err := jenkins.ParseRoot("https://ci.example.com/jenkins")
 //	client, err := jenkins.New(root, jenkins.APIToken("alice", token))
 //	created, err := client.CreateToken(ctx, jenkins.TokenRequest{Name: "nightly", Expires: time.Now().Add(time.Hour)})
-//	own := client.With(jenkins.APIToken("alice", created.Value()))
+//	own := client.WithCredential(jenkins.APIToken("alice", created.Value()))
 //	err = own.RevokeToken(ctx, created.UUID) // a token can revoke itself
 //
 // What the package promises:

@@ -28,50 +28,107 @@ type Kind int
 // The kinds of errors. "Sent" in their descriptions means that the request may
 // have reached Jenkins.
 const (
-	KindAnswer            Kind = iota // sent; an answer that is not of the form expected (cut short, too large, not JSON)
-	KindRefused                       // 401 with Basic realm="Jenkins": Jenkins refused the login. Final
-	KindRepeated                      // not sent: the credential of this client was refused before
-	KindRealm                         // a 5xx with the credential and none without it: the login failed in the security realm. Final
-	KindOther                         // something that is not Jenkins answered, without the credential too. Final
-	KindSpent                         // not sent: no request with the credential has worked so far; Err is what the last one failed with
-	KindRateLimit                     // 429: too many requests; see RetryAfter
-	KindGateway                       // another 401: something in front of Jenkins refused the request
-	KindCrumb                         // 403: no valid crumb
-	KindPermission                    // 403: the user lacks Permission
-	KindOwner                         // 403 with an empty body: the path is not the user's own
-	KindAnonymous                     // 403: Jenkins took the request for anonymous
-	KindForbidden                     // another 403
-	KindRedirect                      // 3xx, not followed
-	KindLoginPage                     // a login page in place of the answer
-	KindNotFound                      // 404
-	KindMethod                        // 405, or another 4xx
-	KindUnavailable                   // 502, 503, 504: the controller is starting, stopping or unreachable for a proxy
-	KindServer                        // another 5xx; sent, and Jenkins may have acted
-	KindRejected                      // Jenkins answered {"status":"error"}
-	KindPage                          // the token page has no layout known here, or does not show the token
-	KindCut                           // the token page is longer than the limit, or ended early
-	KindTimeout                       // no answer in time
-	KindCanceled                      // the caller gave up
-	KindConnection                    // the connection broke
-	KindConnect                       // no connection
-	KindResolve                       // the host's name is not known
-	KindProxy                         // the proxy could not be reached, or gave no valid answer
-	KindProxyAddress                  // the address of the proxy is not one
-	KindProxyLogin                    // 407: the proxy wants a login, and its address has none
-	KindProxyRefused                  // 407: the proxy refused the login in its address
-	KindProxyForbidden                // 403: the proxy does not allow connections to the controller
-	KindProxyTarget                   // 5xx: the proxy does not reach the controller
-	KindProxyTLS                      // TLS with the proxy itself failed
-	KindAuthority                     // TLS: certificate of an unknown authority
-	KindChain                         // TLS: the certificate of Issuer is missing, and is not among those of WithCA
-	KindHostname                      // TLS: certificate of another host
-	KindNoName                        // TLS: certificate without a subjectAltName
-	KindOldTLS                        // TLS: the server offers nothing newer than TLS 1.1
-	KindClientCertificate             // the server asks for a client certificate, and none was given
-	KindTLSPort                       // plain http to a port that speaks TLS
-	KindCertificate                   // TLS: certificate expired, or the handshake failed
-	KindNotTLS                        // the server does not speak TLS on this port
+	KindAnswer            Kind = iota + 1 // sent; an answer that is not of the form expected (cut short, too large, not JSON)
+	KindRefused                           // 401 with Basic realm="Jenkins": Jenkins refused the login. Final
+	KindRepeated                          // not sent: the credential of this client was refused before
+	KindRealm                             // a 5xx with the credential and none without it: the login failed in the security realm. Final
+	KindOther                             // something that is not Jenkins answered, without the credential too. Final
+	KindSpent                             // not sent: no request with the credential has worked so far; Err is what the last one failed with
+	KindRateLimit                         // 429: too many requests; see RetryAfter
+	KindGateway                           // another 401: something in front of Jenkins refused the request
+	KindCrumb                             // 403: no valid crumb
+	KindPermission                        // 403: the user lacks Permission
+	KindOwner                             // 403 with an empty body: the path is not the user's own
+	KindAnonymous                         // 403: Jenkins took the request for anonymous
+	KindForbidden                         // another 403
+	KindRedirect                          // 3xx, not followed
+	KindLoginPage                         // a login page in place of the answer
+	KindNotFound                          // 404
+	KindMethod                            // 405, or another 4xx
+	KindUnavailable                       // 502, 503, 504: the controller is starting, stopping or unreachable for a proxy
+	KindServer                            // another 5xx; sent, and Jenkins may have acted
+	KindRejected                          // Jenkins answered {"status":"error"}
+	KindPage                              // the token page has no layout known here, or does not show the token
+	KindCut                               // the token page is longer than the limit, or ended early
+	KindTimeout                           // no answer in time
+	KindCanceled                          // the caller gave up
+	KindConnection                        // the connection broke
+	KindConnect                           // no connection
+	KindResolve                           // the host's name is not known
+	KindProxy                             // the proxy could not be reached, or gave no valid answer
+	KindProxyAddress                      // the address of the proxy is not one
+	KindProxyLogin                        // 407: the proxy wants a login, and its address has none
+	KindProxyRefused                      // 407: the proxy refused the login in its address
+	KindProxyForbidden                    // 403: the proxy does not allow connections to the controller
+	KindProxyTarget                       // 5xx: the proxy does not reach the controller
+	KindProxyTLS                          // TLS with the proxy itself failed
+	KindAuthority                         // TLS: certificate of an unknown authority
+	KindChain                             // TLS: the certificate of Issuer is missing, and is not among those of WithCA
+	KindHostname                          // TLS: certificate of another host
+	KindNoName                            // TLS: certificate without a subjectAltName
+	KindOldTLS                            // TLS: the server offers nothing newer than TLS 1.1
+	KindClientCertificate                 // the server asks for a client certificate, and none was given
+	KindTLSPort                           // plain http to a port that speaks TLS
+	KindCertificate                       // TLS: certificate expired, or the handshake failed
+	KindNotTLS                            // the server does not speak TLS on this port
 )
+
+// String is a short name, for logs.
+func (k Kind) String() string {
+	name := map[Kind]string{
+		KindAnswer:            "unexpected answer",
+		KindRefused:           "refused login",
+		KindRepeated:          "not sent: refused before",
+		KindRealm:             "login failed in the security realm",
+		KindOther:             "not Jenkins",
+		KindSpent:             "not sent: has not worked yet",
+		KindRateLimit:         "rate limit",
+		KindGateway:           "refused by a gateway",
+		KindCrumb:             "no valid crumb",
+		KindPermission:        "missing permission",
+		KindOwner:             "another user's path",
+		KindAnonymous:         "anonymous",
+		KindForbidden:         "forbidden",
+		KindRedirect:          "redirect",
+		KindLoginPage:         "login page",
+		KindNotFound:          "not found",
+		KindMethod:            "not accepted",
+		KindUnavailable:       "not ready",
+		KindServer:            "error inside the controller",
+		KindRejected:          "rejected",
+		KindPage:              "unknown token page",
+		KindCut:               "cut token page",
+		KindTimeout:           "timeout",
+		KindCanceled:          "canceled",
+		KindConnection:        "broken connection",
+		KindConnect:           "no connection",
+		KindResolve:           "unknown host",
+		KindProxy:             "proxy not reached",
+		KindProxyAddress:      "proxy address",
+		KindProxyLogin:        "proxy wants a login",
+		KindProxyRefused:      "proxy refused the login",
+		KindProxyForbidden:    "proxy forbids the target",
+		KindProxyTarget:       "proxy does not reach the target",
+		KindProxyTLS:          "proxy TLS",
+		KindAuthority:         "unknown authority",
+		KindChain:             "incomplete chain",
+		KindHostname:          "certificate of another host",
+		KindNoName:            "certificate without a name",
+		KindOldTLS:            "TLS older than 1.2",
+		KindClientCertificate: "client certificate",
+		KindTLSPort:           "plain http to TLS",
+		KindCertificate:       "invalid certificate",
+		KindNotTLS:            "not TLS",
+	}[k]
+	if name == "" {
+		return "Kind(" + strconv.Itoa(int(k)) + ")"
+	}
+	return name
+}
+
+// Error implements error, so that errors.Is(err, jenkins.KindRefused) works; the error of
+// a request is an [*Error].
+func (k Kind) Error() string { return k.String() }
 
 // Error is a request that did not give what was asked for. Its text and its
 // fields hold nothing secret and no text of the server but its version and a
@@ -217,6 +274,12 @@ func (e *Error) what() string {
 	default:
 		return status + ", an answer that is not of the form expected"
 	}
+}
+
+// Is reports whether target is the error's kind.
+func (e *Error) Is(target error) bool {
+	kind, ok := target.(Kind)
+	return ok && e.Kind == kind
 }
 
 // Unwrap returns the cause in the connection.

@@ -229,3 +229,22 @@ func TestContext(t *testing.T) {
 		failure(t, err, jenkins.KindTimeout)
 	})
 }
+
+func TestKinds(t *testing.T) {
+	t.Parallel()
+	seen := map[string]jenkins.Kind{}
+	for kind := jenkins.KindAnswer; kind <= jenkins.KindNotTLS; kind++ {
+		name := kind.String()
+		if other, twice := seen[name]; twice || strings.HasPrefix(name, "Kind(") {
+			t.Errorf("%d: got the name %q, of %d too", kind, name, other)
+		}
+		seen[name] = kind
+		failed := &jenkins.Error{Op: jenkins.OpCreate, Kind: kind}
+		if !errors.Is(fmt.Errorf("wrapped: %w", failed), kind) || errors.Is(failed, kind+1) {
+			t.Errorf("%s: errors.Is does not tell it", name)
+		}
+	}
+	if got := jenkins.Kind(0).String(); got != "Kind(0)" {
+		t.Errorf("the zero value: got %q, want no name", got)
+	}
+}

@@ -50,8 +50,8 @@ func FuzzTokenPage(f *testing.F) {
 			return all, err
 		}
 		all, err := read(int64(len(page)), len(page)+1)
-		var kind kindError
-		if err != nil && (!errors.As(err, &kind) || Kind(kind) != KindPage && Kind(kind) != KindCut) {
+		var kind Kind
+		if err != nil && (!errors.As(err, &kind) || kind != KindPage && kind != KindCut) {
 			t.Errorf("error: got %v, want KindPage or KindCut", err)
 		}
 		// However the page comes in, it is read the same.
@@ -111,7 +111,7 @@ func FuzzCreateAnswer(f *testing.F) {
 	f.Add([]byte(`{"STATUS":"ok","data":null,"data":[[[]]]}`), "")
 	f.Fuzz(func(t *testing.T, body []byte, name string) {
 		token, expires, err := readCreated(body, name)
-		var kind kindError
+		var kind Kind
 		switch {
 		case err == nil:
 			if !json.Valid(body) {
@@ -123,7 +123,7 @@ func FuzzCreateAnswer(f *testing.F) {
 			if len(token.UUID)+len(token.Value()) > len(body) {
 				t.Errorf("token: got more than the %d bytes of the answer", len(body))
 			}
-		case !errors.As(err, &kind) || Kind(kind) != KindAnswer && Kind(kind) != KindRejected:
+		case !errors.As(err, &kind) || kind != KindAnswer && kind != KindRejected:
 			t.Errorf("error: got %v, want KindAnswer or KindRejected", err)
 		case token.UUID != "" || token.Value() != "" || expires:
 			t.Errorf("token: got %v with an error, want none", token)
@@ -150,9 +150,9 @@ func FuzzCrumb(f *testing.F) {
 	f.Add([]byte(`{"crumb":1}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		field, value, err := readCrumb(body)
-		var kind kindError
+		var kind Kind
 		if err != nil {
-			if field != "" || value != "" || !errors.As(err, &kind) || Kind(kind) != KindAnswer {
+			if field != "" || value != "" || !errors.As(err, &kind) || kind != KindAnswer {
 				t.Errorf("got %q, %q, %v, want nothing but KindAnswer", field, value, err)
 			}
 			return
@@ -186,7 +186,7 @@ func FuzzRoot(f *testing.F) {
 		f.Add(raw, true)
 	}
 	f.Fuzz(func(t *testing.T, raw string, allowHTTP bool) {
-		u, err := ParseRoot(raw, allowHTTP)
+		u, err := parseRoot(raw, allowHTTP)
 		if err != nil {
 			var wrong *RootError
 			if u != nil || !errors.As(err, &wrong) {
@@ -196,7 +196,7 @@ func FuzzRoot(f *testing.F) {
 				t.Errorf("%q: got suggestion %q, want a bare address", raw, wrong.Suggestion)
 			}
 			if wrong.Problem == RootPage {
-				if root, err := ParseRoot(wrong.Suggestion, allowHTTP); err != nil || root.String() != wrong.Suggestion {
+				if root, err := parseRoot(wrong.Suggestion, allowHTTP); err != nil || root.String() != wrong.Suggestion {
 					t.Errorf("%q: got suggestion %q, which is %v, %v", raw, wrong.Suggestion, root, err)
 				}
 			}
@@ -214,7 +214,7 @@ func FuzzRoot(f *testing.F) {
 				t.Errorf("%q: got path %q, want a plain one", raw, u.Path)
 			}
 		}
-		if again, err := ParseRoot(text, allowHTTP); err != nil || again.String() != text {
+		if again, err := parseRoot(text, allowHTTP); err != nil || again.String() != text {
 			t.Errorf("%q: got %v, %v the second time, want %q", raw, again, err, text)
 		}
 		if req, err := http.NewRequest(http.MethodGet, text+"/whoAmI/api/json", nil); err != nil || req.URL.Host != u.Host || !strings.HasSuffix(req.URL.Path, "/whoAmI/api/json") {

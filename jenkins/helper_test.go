@@ -29,7 +29,7 @@ const (
 
 func root(t testing.TB, raw string) *url.URL {
 	t.Helper()
-	u, err := jenkins.ParseRoot(raw, false)
+	u, err := jenkins.ParseRoot(raw)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ func (c *Client) identity(ctx context.Context, r request) (Identity, error) {
 		}
 		who, err = readIdentity(body)
 		if err != nil && loginPage(answer, body) {
-			return kindError(KindLoginPage)
+			return KindLoginPage
 		}
 		return err
 	})
@@ -52,10 +52,10 @@ func readIdentity(body []byte) (Identity, error) {
 		Anonymous *bool  `json:"anonymous"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil {
-		return Identity{}, kindError(KindAnswer)
+		return Identity{}, KindAnswer
 	}
 	if answer.Anonymous == nil || answer.Name == "" || len(answer.Name) > 1024 || strings.ContainsFunc(answer.Name, unnameable) {
-		return Identity{}, kindError(KindAnswer)
+		return Identity{}, KindAnswer
 	}
 	return Identity{Name: answer.Name, Anonymous: *answer.Anonymous}, nil
 }

@@ -60,9 +60,9 @@ func readLegacyToken(page io.Reader) (string, error) {
 		case html.ErrorToken:
 			switch err := z.Err(); {
 			case errors.Is(err, errCut):
-				return "", kindError(KindCut)
+				return "", KindCut
 			case errors.Is(err, io.EOF), errors.Is(err, html.ErrBufferExceeded):
-				return "", kindError(KindPage)
+				return "", KindPage
 			default:
 				return "", err
 			}
@@ -81,7 +81,7 @@ func readLegacyToken(page io.Reader) (string, error) {
 				continue
 			}
 			if !legacyForm.MatchString(value) {
-				return "", kindError(KindPage)
+				return "", KindPage
 			}
 			return value, nil
 		}
@@ -111,9 +111,9 @@ func (c *Client) ChangeLegacyToken(ctx context.Context) (Token, error) {
 			token.value = secret.New(found[1])
 			return nil
 		case loginPage(answer, body):
-			return kindError(KindLoginPage)
+			return KindLoginPage
 		}
-		return kindError(KindAnswer)
+		return KindAnswer
 	})
 	if err != nil {
 		return Token{}, err

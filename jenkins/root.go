@@ -53,9 +53,15 @@ func (e *RootError) Error() string {
 }
 
 // ParseRoot reads the address of a controller: https (or http to a loopback
-// address, or to any with allowHTTP), a host and the context path. It returns
-// the address without a trailing slash. Errors are of type [*RootError].
-func ParseRoot(raw string, allowHTTP bool) (*url.URL, error) {
+// address), a host and the context path. It returns the address without a trailing
+// slash. Errors are of type [*RootError].
+func ParseRoot(raw string) (*url.URL, error) { return parseRoot(raw, false) }
+
+// ParseInsecureRoot is [ParseRoot] for networks in which nobody can read along: it takes
+// http to any host.
+func ParseInsecureRoot(raw string) (*url.URL, error) { return parseRoot(raw, true) }
+
+func parseRoot(raw string, allowHTTP bool) (*url.URL, error) {
 	raw = strings.TrimSpace(raw)
 	if raw == "" {
 		return nil, &RootError{Problem: RootEmpty}

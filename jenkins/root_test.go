@@ -41,7 +41,11 @@ func TestParseRoot(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			u, err := jenkins.ParseRoot(test.raw, test.http)
+			parse := jenkins.ParseRoot
+			if test.http {
+				parse = jenkins.ParseInsecureRoot
+			}
+			u, err := parse(test.raw)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -125,7 +129,7 @@ func TestParseRootRefuses(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			u, err := jenkins.ParseRoot(test.raw, false)
+			u, err := jenkins.ParseRoot(test.raw)
 			wrong, ok := errors.AsType[*jenkins.RootError](err)
 			if !ok {
 				t.Fatalf("error: got %v, %v, want a RootError", u, err)

@@ -200,7 +200,7 @@ func TestHTTP2(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.With(jenkins.APIToken(user, token.Value())).RevokeToken(t.Context(), token.UUID); err != nil {
+	if err := c.WithCredential(jenkins.APIToken(user, token.Value())).RevokeToken(t.Context(), token.UUID); err != nil {
 		t.Error(err)
 	}
 	for _, r := range srv.Requests() {
@@ -263,7 +263,7 @@ func TestWithProxy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.With(jenkins.APIToken(user, token.Value())).RevokeToken(t.Context(), token.UUID); err != nil {
+	if err := c.WithCredential(jenkins.APIToken(user, token.Value())).RevokeToken(t.Context(), token.UUID); err != nil {
 		t.Error(err)
 	}
 	if got := count.Load(); got != 1 {
@@ -354,7 +354,7 @@ func TestProxyAuthorization(t *testing.T) {
 		t.Errorf("got %d requests through %d tunnels, want one with the header", len(requests), connects.Load())
 	}
 	before := count.Load()
-	to, err := jenkins.ParseRoot("http://jenkins.test", true)
+	to, err := jenkins.ParseInsecureRoot("http://jenkins.test")
 	if err != nil {
 		t.Fatal(err)
 	}

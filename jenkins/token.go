@@ -130,9 +130,9 @@ func (c *Client) createToken(ctx context.Context, name string, day time.Time) (T
 		token, expires, err = readCreated(body, name)
 		switch {
 		case err != nil && loginPage(answer, body):
-			return kindError(KindLoginPage)
+			return KindLoginPage
 		case err == nil && token.Value() == c.cred.text.Reveal():
-			return kindError(KindAnswer)
+			return KindAnswer
 		case expires && !day.IsZero():
 			token.Expires = latestEnd(day)
 		}
@@ -161,13 +161,13 @@ func readCreated(body []byte, name string) (token Token, expires bool, err error
 		} `json:"data"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil {
-		return Token{}, false, kindError(KindAnswer)
+		return Token{}, false, KindAnswer
 	}
 	switch data := answer.Data; {
 	case answer.Status == "error":
-		return Token{}, false, kindError(KindRejected)
+		return Token{}, false, KindRejected
 	case answer.Status != "ok", data.Name != name, !IsUUID(data.UUID), !valueForm.MatchString(data.Value):
-		return Token{}, false, kindError(KindAnswer)
+		return Token{}, false, KindAnswer
 	default:
 		// The date itself is in the language and short form of the request.
 		expires = data.Expires != nil && *data.Expires != "" && *data.Expires != "never"
@@ -197,9 +197,9 @@ func (c *Client) RevokeToken(ctx context.Context, uuid string) error {
 			return nil
 		}
 		if loginPage(answer, body) {
-			return kindError(KindLoginPage)
+			return KindLoginPage
 		}
-		return kindError(KindAnswer)
+		return KindAnswer
 	})
 }
 
@@ -218,7 +218,7 @@ func (c *Client) RenameToken(ctx context.Context, uuid, name string) (bool, erro
 		}
 		found, err = readRenamed(body)
 		if err != nil && loginPage(answer, body) {
-			return kindError(KindLoginPage)
+			return KindLoginPage
 		}
 		return err
 	})
@@ -235,7 +235,7 @@ func readRenamed(body []byte) (bool, error) {
 		Status string `json:"status"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil {
-		return false, kindError(KindAnswer)
+		return false, KindAnswer
 	}
 	switch answer.Status {
 	case "ok":
@@ -243,7 +243,7 @@ func readRenamed(body []byte) (bool, error) {
 	case "error":
 		return false, nil
 	}
-	return false, kindError(KindAnswer)
+	return false, KindAnswer
 }
 
 // TokenExists reports whether the client's user has the token uuid, which has to

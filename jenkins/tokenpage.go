@@ -88,13 +88,13 @@ func readTokenPage(page io.Reader, limit int64, yield func(ListedToken) bool) er
 			}
 			switch {
 			case errors.Is(err, errCut):
-				return kindError(KindCut)
+				return KindCut
 			case !errors.Is(err, io.EOF):
 				return err
 			case !p.known:
-				return kindError(KindPage)
+				return KindPage
 			case !p.ended:
-				return kindError(KindCut)
+				return KindCut
 			}
 			if err := p.flush(); err != nil && !errors.Is(err, errStop) {
 				return err

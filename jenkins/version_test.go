@@ -70,7 +70,7 @@ func TestVersionOfTheController(t *testing.T) {
 	if _, err := c.WhoAmI(t.Context()); err != nil || c.Version().String() != "2.479.1" {
 		t.Errorf("version: got %s, %v, want 2.479.1", c.Version(), err)
 	}
-	if got := c.With(jenkins.Credential{}).Version().String(); got != "2.479.1" {
+	if got := c.WithCredential(jenkins.Credential{}).Version().String(); got != "2.479.1" {
 		t.Errorf("version of With: got %s, want 2.479.1", got)
 	}
 	// An answer without a version, or with nonsense for one, takes nothing away.

@@ -136,7 +136,7 @@ func (j *job) issuerTransport(s *settings.Settings) *http.Transport {
 // agree with the lease it goes the way of the settings, gateway and all; elsewhere
 // it goes the way that the lease names, and shows nothing but the lease's token.
 func (j *job) tokenClient(r lease.Record, s *settings.Settings, foreign bool) (*jenkins.Client, error) {
-	root, err := jenkins.ParseRoot(r.URL, r.Settings.AllowHTTP)
+	root, err := settings.ParseRoot(r.URL, r.Settings.AllowHTTP)
 	if err != nil {
 		return nil, err
 	}

@@ -97,7 +97,7 @@ func (j *job) revoke(ctx context.Context) error {
 // is sent. The post step goes on, to say what it leaves.
 func (j *job) checkProxies(records []kept) error {
 	for _, k := range records {
-		root, err := jenkins.ParseRoot(k.record.URL, true)
+		root, err := jenkins.ParseInsecureRoot(k.record.URL)
 		if err != nil {
 			continue
 		}

@@ -277,7 +277,7 @@ func (a *acquisition) secure() error {
 	if version := a.account.Version(); version.Known() {
 		a.record.Version = version.String()
 	}
-	a.own = a.account.With(jenkins.APIToken(a.record.Username, a.record.Token.Reveal()))
+	a.own = a.account.WithCredential(jenkins.APIToken(a.record.Username, a.record.Token.Reveal()))
 	if err := a.keeper.Mask(secret.Masks(a.record.Username, a.record.Token)); err != nil {
 		return &KeepError{err}
 	}

@@ -143,7 +143,7 @@ func Decode(text []byte) (Record, error) {
 		}
 		r.PendingUntil = r.PendingUntil.UTC().Truncate(time.Second)
 	}
-	root, err := jenkins.ParseRoot(w.URL, w.Settings.AllowHTTP)
+	root, err := settings.ParseRoot(w.URL, w.Settings.AllowHTTP)
 	if err != nil || root.String() != w.URL || !r.valid() {
 		return Record{}, ErrRecord
 	}

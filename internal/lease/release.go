@@ -343,7 +343,7 @@ func (r *release) revokeSelf(ctx context.Context) (Ending, error) {
 				return Failed, err
 			}
 			again = false
-			own = own.With(own.Credential())
+			own = own.WithCredential(own.Credential())
 		case is(err, jenkins.KindServer):
 			r.unsaved = err
 			if r.useAccount() != nil || !waits.again(ctx, own, err) {

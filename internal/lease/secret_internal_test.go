@@ -14,7 +14,7 @@ import (
 func TestLeasesShowNoSecret(t *testing.T) {
 	t.Parallel()
 	const token, password = "1112f4a4654efa2bd11e3a9e97e2e230e1", "correct horse"
-	root, err := jenkins.ParseRoot("https://ci.example", false)
+	root, err := jenkins.ParseRoot("https://ci.example")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,7 +22,7 @@ func TestLeasesShowNoSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own := account.With(jenkins.APIToken("alice", token))
+	own := account.WithCredential(jenkins.APIToken("alice", token))
 	record := Record{URL: "https://ci.example", Username: "alice", Token: secret.New(token)}
 	written := wire{V: 1, Token: open{record.Token}}
 	secrettest.Hidden(t, "record", record, token)

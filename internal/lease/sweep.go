@@ -306,7 +306,7 @@ func (w *sweep) createOwn() {
 	switch {
 	case err == nil:
 		w.record = record
-		w.own = w.Account.With(jenkins.APIToken(record.Username, record.Token.Reveal()))
+		w.own = w.Account.WithCredential(jenkins.APIToken(record.Username, record.Token.Reveal()))
 	case w.signalled.Err() == nil:
 		w.Life.Notice("the sweep uses the password, because it could not create a token for itself: " + err.Error())
 	}
@@ -377,7 +377,7 @@ func (w *sweep) try(one *Swept) error {
 			if w.again || !w.waits.awaitStart(w.part.again, client) {
 				return err
 			}
-			w.own, w.again = client.With(client.Credential()), true
+			w.own, w.again = client.WithCredential(client.Credential()), true
 		}
 	}
 }

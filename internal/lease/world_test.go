@@ -93,7 +93,7 @@ func (w *world) life() lease.Life {
 
 func (w *world) client(cred jenkins.Credential, options ...jenkins.Option) *jenkins.Client {
 	w.t.Helper()
-	root, err := jenkins.ParseRoot(w.url, false)
+	root, err := jenkins.ParseRoot(w.url)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -191,7 +191,7 @@ func (f *finder) checkURL(s *Settings, text string) {
 		f.advise("url", placeholderCure)
 		return
 	}
-	root, err := jenkins.ParseRoot(text, s.AllowHTTP)
+	root, err := ParseRoot(text, s.AllowHTTP)
 	if err != nil {
 		text := err.Error()
 		if wrong, ok := err.(*jenkins.RootError); ok && wrong.Problem == jenkins.RootPlainHTTP {
@@ -288,4 +288,12 @@ func (f *finder) checkTLS(s *Settings) {
 func withoutNewline(text string) string {
 	text = strings.TrimSuffix(text, "\n")
 	return strings.TrimSuffix(text, "\r")
+}
+
+// ParseRoot reads the address of a controller, plain http to any host with allowHTTP.
+func ParseRoot(text string, allowHTTP bool) (*url.URL, error) {
+	if allowHTTP {
+		return jenkins.ParseInsecureRoot(text)
+	}
+	return jenkins.ParseRoot(text)
 }
