@@ -48,9 +48,14 @@ func hotPaths(tb testing.TB) []hotPath {
 		}},
 		{"read a page of 100 tokens", func(tb testing.TB) {
 			n := 0
-			err := page.Tokens(tb.Context(), 1<<20, func(jenkins.ListedToken) bool { n++; return true })
-			if err != nil || n != 100 {
-				tb.Fatalf("got %d tokens and error %v, want 100", n, err)
+			for _, err := range page.Tokens(tb.Context(), jenkins.WithPageLimit(1<<20)) {
+				if err != nil {
+					tb.Fatal(err)
+				}
+				n++
+			}
+			if n != 100 {
+				tb.Fatalf("got %d tokens, want 100", n)
 			}
 		}},
 		{"parse a name", func(tb testing.TB) {
@@ -131,7 +136,7 @@ func canned(tb testing.TB, contentType, body string) *jenkins.Client {
 			go serve(conn, answer)
 		}
 	}()
-	root, err := jenkins.ParseRoot("http://"+l.Addr().String())
+	root, err := jenkins.ParseRoot("http://" + l.Addr().String())
 	if err != nil {
 		tb.Fatal(err)
 	}

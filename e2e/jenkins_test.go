@@ -67,14 +67,13 @@ func (s server) client(t *testing.T) *jenkins.Client {
 func listed(t *testing.T, c *jenkins.Client, name string) string {
 	t.Helper()
 	uuid := ""
-	err := c.Tokens(t.Context(), 32<<20, func(token jenkins.ListedToken) bool {
+	for token, err := range c.Tokens(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		if token.Name == name {
 			uuid = token.UUID
 		}
-		return true
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 	return uuid
 }

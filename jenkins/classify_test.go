@@ -128,7 +128,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 			created := failure(t, err, jenkins.KindRedirect)
 			_, err = c.WhoAmI(t.Context())
 			asked := failure(t, err, jenkins.KindRedirect)
-			listed := failure(t, c.Tokens(t.Context(), 1000, func(jenkins.ListedToken) bool { return true }), jenkins.KindRedirect)
+			listed := failure(t, tokens(t.Context(), c, 1000, func(jenkins.ListedToken) bool { return true }), jenkins.KindRedirect)
 			_, err = newClient(t, address, jenkins.Password(user, password)).CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 			failure(t, err, jenkins.KindRedirect)
 			if starting, err := c.Starting(t.Context()); starting || err != nil {
@@ -207,7 +207,7 @@ func TestRefusedLoginIsNotRepeated(t *testing.T) {
 		t.Helper()
 		before := len(srv.Requests())
 		_, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
-		errs := []error{err, c.RevokeToken(t.Context(), uuid), c.Tokens(t.Context(), 1000, func(jenkins.ListedToken) bool { return true })}
+		errs := []error{err, c.RevokeToken(t.Context(), uuid), tokens(t.Context(), c, 1000, func(jenkins.ListedToken) bool { return true })}
 		_, err = c.WhoAmI(t.Context())
 		errs = append(errs, err)
 		_, err = c.TokenExists(t.Context(), uuid, "x")

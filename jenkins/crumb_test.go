@@ -240,7 +240,7 @@ func TestCookiesStayWithTheirCrumb(t *testing.T) {
 	_, err = own.WhoAmI(t.Context())
 	_, err2 := own.RenameToken(t.Context(), token.UUID, "y")
 	_, err3 := c.WhoAmI(t.Context())
-	err4 := c.Tokens(t.Context(), 1<<20, func(jenkins.ListedToken) bool { return true })
+	err4 := tokens(t.Context(), c, 1<<20, func(jenkins.ListedToken) bool { return true })
 	_, err5 := c.Starting(t.Context())
 	for _, err := range []error{err, err2, err3, err4, err5} {
 		if err != nil {

@@ -28,11 +28,11 @@ func TestGzipOfAPage(t *testing.T) {
 	c := newClient(t, address, jenkins.APIToken(user, tokenText))
 	count := 0
 	count1 := func(jenkins.ListedToken) bool { count++; return true }
-	if err := c.Tokens(t.Context(), int64(len(page)), count1); err != nil || count != 2 {
+	if err := tokens(t.Context(), c, int64(len(page)), count1); err != nil || count != 2 {
 		t.Errorf("whole page: got %d tokens, %v, want 2", count, err)
 	}
 	count = 0
-	failure(t, c.Tokens(t.Context(), 50_000, count1), jenkins.KindCut)
+	failure(t, tokens(t.Context(), c, 50_000, count1), jenkins.KindCut)
 	if count != 1 {
 		t.Errorf("cut page: got %d tokens, want the one before the limit", count)
 	}

@@ -1,6 +1,7 @@
 package jenkins_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -159,4 +160,17 @@ func inject(t testing.TB, srv *jenkinstest.Server, specs ...string) {
 func created(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json;charset=utf-8")
 	fmt.Fprintf(w, `{"status":"ok","data":{"tokenName":%q,"tokenUuid":%q,"tokenValue":%q}}`, r.PostFormValue("newTokenName"), uuid, madeText)
+}
+
+// tokens hands the tokens of a page to yield until it returns false.
+func tokens(ctx context.Context, c *jenkins.Client, limit int64, yield func(jenkins.ListedToken) bool) error {
+	for token, err := range c.Tokens(ctx, jenkins.WithPageLimit(limit)) {
+		if err != nil {
+			return err
+		}
+		if !yield(token) {
+			break
+		}
+	}
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
 	"net/http"
 	"slices"
 	"strings"
@@ -34,16 +35,43 @@ const skipFactor = 2
 // errStop ends the reading of a page that the caller has seen enough of.
 var errStop = errors.New("stop")
 
-// Tokens hands the tokens of the client's user to yield, in the order of the
-// page, until it returns false. At most limit bytes of the page are read; a
-// longer page is an error of [KindCut], after all tokens before that were handed
-// over. A page of another layout is [KindPage]. Any token can have a name of
-// hundreds of kilobytes, so a piece of the page larger than 128 KiB is skipped and
-// does not count: see [ListedToken].
+// PageOption changes how [Client.Tokens] reads the token page.
+type PageOption func(*pageOptions)
+
+type pageOptions struct{ limit int64 }
+
+// WithPageLimit bounds the bytes that are read of the token page; the default is 32 MiB.
+func WithPageLimit(bytes int64) PageOption {
+	return func(o *pageOptions) { o.limit = bytes }
+}
+
+// Tokens lists the tokens of the client's user, in the order of the page. An error comes
+// last, with a zero token. A page that is longer than the limit is an error of [KindCut],
+// after all tokens before the limit. A page of another layout is [KindPage]. Any token can
+// have a name of hundreds of kilobytes, so a piece of the page larger than 128 KiB is
+// skipped and does not count: see [ListedToken].
 //
 // No other interface of Jenkins lists tokens. The page is /me/security/ since
 // 2.468 (LTS 2.479.1) and /me/configure before; the wrong one is 404.
-func (c *Client) Tokens(ctx context.Context, limit int64, yield func(ListedToken) bool) error {
+func (c *Client) Tokens(ctx context.Context, options ...PageOption) iter.Seq2[ListedToken, error] {
+	o := pageOptions{limit: 32 << 20}
+	for _, option := range options {
+		option(&o)
+	}
+	return func(yield func(ListedToken, error) bool) {
+		ended := false
+		err := c.tokens(ctx, o.limit, func(token ListedToken) bool {
+			ended = !yield(token, nil)
+			return !ended
+		})
+		if err != nil && !ended {
+			yield(ListedToken{}, err)
+		}
+	}
+}
+
+// tokens hands the tokens of the page to yield until it returns false.
+func (c *Client) tokens(ctx context.Context, limit int64, yield func(ListedToken) bool) error {
 	paths := []string{c.self + "/security/", c.self + "/configure"}
 	if v := c.Version(); v.Known() && !v.AtLeast(2, 468) {
 		slices.Reverse(paths)

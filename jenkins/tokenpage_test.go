@@ -20,7 +20,7 @@ import (
 func list(t testing.TB, c *jenkins.Client, limit int64) ([]jenkins.ListedToken, error) {
 	t.Helper()
 	var all []jenkins.ListedToken
-	err := c.Tokens(t.Context(), limit, func(token jenkins.ListedToken) bool {
+	err := tokens(t.Context(), c, limit, func(token jenkins.ListedToken) bool {
 		all = append(all, token)
 		return true
 	})
@@ -313,7 +313,7 @@ func TestYieldFalseStops(t *testing.T) {
 		address, _ := serve(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, b.String()) })
 		for _, stop := range []int{1, 2, 9999, 10_000} {
 			n := 0
-			err := newClient(t, address, jenkins.APIToken(user, tokenText)).Tokens(t.Context(), 32<<20, func(jenkins.ListedToken) bool { n++; return n < stop })
+			err := tokens(t.Context(), newClient(t, address, jenkins.APIToken(user, tokenText)), 32<<20, func(jenkins.ListedToken) bool { n++; return n < stop })
 			if err != nil || n != stop {
 				t.Errorf("stop after %d: got %d tokens, %v, want no more", stop, n, err)
 			}

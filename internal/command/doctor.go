@@ -284,7 +284,12 @@ func (d *diagnosis) list(ctx context.Context) error {
 		return errUnread
 	}
 	var all tokenCount
-	err := d.client.Tokens(ctx, doctorBytes, func(token jenkins.ListedToken) bool {
+	var err error
+	for token, failed := range d.client.Tokens(ctx, jenkins.WithPageLimit(doctorBytes)) {
+		if failed != nil {
+			err = failed
+			break
+		}
 		all.Listed++
 		if token.Oversized {
 			all.Oversized++
@@ -294,8 +299,7 @@ func (d *diagnosis) list(ctx context.Context) error {
 		} else if ours {
 			all.Living++
 		}
-		return true
-	})
+	}
 	if err == nil {
 		d.tokens, d.unseen = &all, nil
 	}

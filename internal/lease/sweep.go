@@ -75,21 +75,25 @@ const Crowded = 500
 // very many.
 func (l Life) list(ctx context.Context, client *jenkins.Client, limit int64, each func(jenkins.ListedToken)) error {
 	n, oversized := 0, 0
-	err := client.Tokens(ctx, limit, func(token jenkins.ListedToken) bool {
+	var failed error
+	for token, err := range client.Tokens(ctx, jenkins.WithPageLimit(limit)) {
+		if err != nil {
+			failed = err
+			break
+		}
 		n++
 		if token.Oversized {
 			oversized++
 		}
 		each(token)
-		return true
-	})
+	}
 	if oversized > 0 {
 		l.Notice(fmt.Sprintf("skipped %d of the account's tokens, whose names are too long to read", oversized))
 	}
 	if n > Crowded {
 		l.Notice(fmt.Sprintf("more than %d tokens lie on the account, which makes the controller slow: jenkins-token sweep revokes those of ours that are over", Crowded))
 	}
-	return err
+	return failed
 }
 
 // search reads the token page for names. One reading serves them all.
@@ -263,7 +267,10 @@ func (w *sweep) read(filter Filter) error {
 		var s Sweeping
 		defer func() { w.result = s }()
 		seen := map[string]bool{}
-		return w.Account.Tokens(ctx, sweepBytes, func(token jenkins.ListedToken) bool {
+		for token, err := range w.Account.Tokens(ctx, jenkins.WithPageLimit(sweepBytes)) {
+			if err != nil {
+				return err
+			}
 			s.Listed++
 			name, ours := ParseName(token.Name)
 			judged := expired // whoever names a run knows that it is over
@@ -287,8 +294,8 @@ func (w *sweep) read(filter Filter) error {
 				seen[token.UUID] = true
 				s.Found = append(s.Found, Swept{UUID: token.UUID, Name: name})
 			}
-			return true
-		})
+		}
+		return nil
 	}, true)
 }
 
