@@ -81,9 +81,21 @@ func (d *diagnosis) given() string {
 	return strings.Join(texts, ", ")
 }
 
+// doctorPatience is how long doctor waits for a gateway that limits the rate, or a
+// controller that is not ready, before it says so.
+const doctorPatience = 6 * time.Second
+
+func (d *diagnosis) patiently(ctx context.Context, f func() error) error {
+	return d.j.life(d.left()).Patiently(ctx, d.client, doctorPatience, f)
+}
+
 // way checks how the controller is reached, without a credential.
 func (d *diagnosis) way(ctx context.Context) {
-	seen, err := d.client.Probe(ctx)
+	var seen jenkins.Connection
+	err := d.patiently(ctx, func() (err error) {
+		seen, err = d.client.Probe(ctx)
+		return err
+	})
 	failed, _ := errors.AsType[*jenkins.Error](err)
 	d.proxy(seen, failed)
 	d.name(seen, failed)
@@ -217,7 +229,11 @@ func (d *diagnosis) login(ctx context.Context) {
 		d.skip("login", "")
 		return
 	}
-	who, err := d.client.WhoAmI(ctx)
+	var who jenkins.Identity
+	err := d.patiently(ctx, func() (err error) {
+		who, err = d.client.WhoAmI(ctx)
+		return err
+	})
 	d.unseen = err
 	failed, _ := errors.AsType[*jenkins.Error](err)
 	as := foreign(who.Name) + " by " + d.client.Credential().Kind().String()
@@ -260,7 +276,11 @@ func (d *diagnosis) crumb(ctx context.Context) error {
 		d.skip("crumb", "an API token needs none")
 		return nil
 	}
-	wanted, err := d.client.Crumb(ctx)
+	wanted := false
+	err := d.patiently(ctx, func() (err error) {
+		wanted, err = d.client.Crumb(ctx)
+		return err
+	})
 	failed, _ := errors.AsType[*jenkins.Error](err)
 	switch {
 	case is(failed, jenkins.KindPermission):
@@ -284,22 +304,10 @@ func (d *diagnosis) list(ctx context.Context) error {
 		return errUnread
 	}
 	var all tokenCount
-	var err error
-	for token, failed := range d.client.Tokens(ctx, jenkins.WithPageLimit(doctorBytes)) {
-		if failed != nil {
-			err = failed
-			break
-		}
-		all.Listed++
-		if token.Oversized {
-			all.Oversized++
-		}
-		if name, ours := lease.ParseName(token.Name); ours && (token.Expired || name.End.Before(d.j.Now())) {
-			all.Over++
-		} else if ours {
-			all.Living++
-		}
-	}
+	err := d.patiently(ctx, func() (err error) {
+		all, err = d.count(ctx)
+		return err
+	})
 	if err == nil {
 		d.tokens, d.unseen = &all, nil
 	}
@@ -323,6 +331,25 @@ func (d *diagnosis) list(ctx context.Context) error {
 		d.good("tokens", found)
 	}
 	return err
+}
+
+// count reads the token page.
+func (d *diagnosis) count(ctx context.Context) (all tokenCount, err error) {
+	for token, err := range d.client.Tokens(ctx, jenkins.WithPageLimit(doctorBytes)) {
+		if err != nil {
+			return all, err
+		}
+		all.Listed++
+		if token.Oversized {
+			all.Oversized++
+		}
+		if name, ours := lease.ParseName(token.Name); ours && (token.Expired || name.End.Before(d.j.Now())) {
+			all.Over++
+		} else if ours {
+			all.Living++
+		}
+	}
+	return all, nil
 }
 
 // errUnread is a token page that was not asked for.

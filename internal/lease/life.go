@@ -97,6 +97,9 @@ type pauses struct {
 	next time.Duration
 	left time.Duration
 	told bool // why it is tried again
+	// limited is the last pause after a rate limit, for which the controller was asked
+	// without a credential.
+	limited time.Duration
 }
 
 func (l Life) pauses(budget time.Duration) *pauses {
@@ -121,10 +124,7 @@ func (p *pauses) wait(ctx context.Context, failed error) bool {
 	if answer := failure(failed); answer != nil {
 		d = max(d, answer.RetryAfter)
 	}
-	if p.left -= d; p.left < 0 {
-		return false
-	}
-	return p.life.Pause(ctx, d) == nil
+	return p.pause(ctx, d)
 }
 
 // Pauses grow to longPause; after a rate limit they begin at limitedPause and grow to
@@ -219,7 +219,31 @@ func (p *pauses) again(ctx context.Context, c *jenkins.Client, failed error) boo
 	} else if !p.awaitAnswer(ctx, c, failed) {
 		return false
 	}
-	return p.wait(ctx, &jenkins.Error{Kind: answer.Kind})
+	if !limited(failed) {
+		return p.wait(ctx, nil)
+	}
+	p.limited = min(max(2*p.limited, limitedPause), longLimited)
+	return p.pause(ctx, p.limited+time.Duration(p.life.jitter()*float64(p.limited/2)))
+}
+
+// pause waits for d where there is time for it.
+func (p *pauses) pause(ctx context.Context, d time.Duration) bool {
+	if p.left -= d; p.left < 0 {
+		return false
+	}
+	return p.life.Pause(ctx, d) == nil
+}
+
+// Patiently does f, and again while a gateway limits the rate or the controller is not
+// ready, for as long as patience.
+func (l Life) Patiently(ctx context.Context, c *jenkins.Client, patience time.Duration, f func() error) error {
+	waits := l.pauses(patience)
+	for {
+		err := f()
+		if !limited(err) || !waits.again(ctx, c, err) {
+			return err
+		}
+	}
 }
 
 // awaitAnswer waits until the controller answers without a login, or refuses to.
