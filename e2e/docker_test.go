@@ -414,6 +414,25 @@ func TestALaterStepOnTheRunner(t *testing.T) {
 	}
 }
 
+// TestARunnersAlwaysStep: a step with if: always() revokes the token with itself, and the
+// post step then sends nothing.
+func TestARunnersAlwaysStep(t *testing.T) {
+	j, url := controller(t)
+	r := actionRunner(t, inputs(url))
+	created := r.main()
+	succeeded(t, "create", created)
+	with := map[string]string{"url": url, "username": user, "allow-http": "true", "api-token": created.outputs["token"], "token-uuid": created.outputs["token-uuid"]}
+	revoked := r.step("", "../revoke/action.yml", with).main()
+	succeeded(t, "the step", revoked)
+	noTokens(t, j, "the step", revoked)
+	j.Forget()
+	after := r.post()
+	succeeded(t, "revoke", after)
+	for _, request := range j.Requests() {
+		t.Errorf("got %s %s in post, want no request\n%s", request.Method, request.Path, after.log)
+	}
+}
+
 // TestARunnersFailedStep: the post step runs after a failed main step too, and repeats no
 // login.
 func TestARunnersFailedStep(t *testing.T) {

@@ -27,7 +27,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// runner is a twin of GitHub's runner 2.336.0 in a job with one step of this action
+// runner is a twin of GitHub's runner 2.336.0 in a job, at a step of an action of ours
 // (actions/runner, src/Runner.Worker: ActionRunner.cs, ContainerActionHandler.cs,
 // DockerCommandManager.cs, FileCommandManager.cs, ActionCommandManager.cs). It builds
 // no image: the tests share one.
@@ -54,7 +54,7 @@ type runner struct {
 
 	mu    sync.Mutex
 	state map[string]string
-	masks masker
+	masks *masker
 }
 
 // manifest is what action.yml says to the runner.
@@ -76,17 +76,8 @@ type manifest struct {
 // the workflow.
 func newRunner(t *testing.T, image string, with map[string]string) *runner {
 	t.Helper()
-	r := &runner{t: t, image: image, label: random(3), id: "jenkins", with: with, env: map[string]string{}, state: map[string]string{}}
-	text, err := os.ReadFile("../action.yml")
-	if err == nil {
-		err = yaml.Unmarshal(text, &r.action)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.action.Runs.Pre != "" || r.action.Runs.Args != nil || r.action.Runs.Env != nil {
-		t.Fatal("action.yml has pre-entrypoint, args or env, which the twin does not know")
-	}
+	r := &runner{t: t, image: image, label: random(3), id: "jenkins", with: with, env: map[string]string{}, state: map[string]string{}, masks: &masker{}}
+	r.action = readManifest(t, "../action.yml")
 	work := t.TempDir()
 	r.temp, r.workspace = filepath.Join(work, "_temp"), filepath.Join(work, "web", "web")
 	for _, dir := range []string{r.workspace, r.dir("_github_home"), r.dir("_github_workflow"), r.dir("_runner_file_commands")} {
@@ -114,6 +105,31 @@ func newRunner(t *testing.T, image string, with map[string]string) *runner {
 	r.masks.add(with["password"])
 	t.Cleanup(r.cleanUp)
 	return r
+}
+
+// step is another step of the job.
+func (r *runner) step(id, path string, with map[string]string) *runner {
+	r.t.Helper()
+	return &runner{
+		t: r.t, image: r.image, action: readManifest(r.t, path), label: r.label, temp: r.temp, workspace: r.workspace, network: r.network,
+		id: id, with: with, env: r.env, github: r.github, system: r.system, host: r.host, state: map[string]string{}, masks: r.masks,
+	}
+}
+
+func readManifest(t *testing.T, path string) manifest {
+	t.Helper()
+	var m manifest
+	text, err := os.ReadFile(path)
+	if err == nil {
+		err = yaml.Unmarshal(text, &m)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Runs.Main == "" || m.Runs.Pre != "" || m.Runs.Args != nil || m.Runs.Env != nil {
+		t.Fatalf("%s has no entrypoint, or pre-entrypoint, args or env, which the twin does not know", path)
+	}
+	return m
 }
 
 // offerIDTokens gives the job the permission id-token: write.
