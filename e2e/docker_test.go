@@ -3,16 +3,19 @@
 package e2e
 
 import (
-	"bytes"
+	"encoding/base64"
 	"encoding/json"
-	"fmt"
+	"maps"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -32,18 +35,32 @@ var token = regexp.MustCompile(`\b11[0-9a-f]{32}\b`)
 // docker's default network reach this machine.
 func controller(t *testing.T, options ...jenkinstest.Option) (*jenkinstest.Jenkins, string) {
 	t.Helper()
-	gateway := bridge(t)
 	j, err := jenkinstest.New(append(options, jenkinstest.WithUser(user, password), jenkinstest.WithJob("deploy"))...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", net.JoinHostPort(gateway, "0"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := listen(t)
 	go func() { _ = j.Serve(l) }()
 	t.Cleanup(j.Close)
 	return j, "http://" + l.Addr().String()
+}
+
+// serve answers there with a handler, and returns its address.
+func serve(t *testing.T, handler http.Handler) string {
+	t.Helper()
+	server := &httptest.Server{Listener: listen(t), Config: &http.Server{Handler: handler}}
+	server.Start()
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", net.JoinHostPort(bridge(t), "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
 }
 
 // bridge is this machine's address on docker's default network.
@@ -70,145 +87,372 @@ func bridge(t *testing.T) string {
 	return ""
 }
 
-// runner calls the action's image as actions/runner does
-// (ContainerActionHandler.cs, DockerCommandManager.cs).
-type runner struct {
-	t     *testing.T
-	image string
-	dir   string
-	env   map[string]string
-	state string
+// inputs are what a workflow gives to the step.
+func inputs(url string) map[string]string {
+	return map[string]string{"url": url, "username": user, "password": password, "allow-http": "true"}
 }
 
-func newRunner(t *testing.T, url string) *runner {
+// actionRunner is a runner with a step of the action's image.
+func actionRunner(t *testing.T, with map[string]string) *runner {
 	t.Helper()
 	image, _ := action(t)
-	r := &runner{t: t, image: image, dir: t.TempDir(), env: map[string]string{
-		"INPUT_URL": url, "INPUT_USERNAME": user, "INPUT_PASSWORD": password, "INPUT_ALLOW-HTTP": "true",
-		"INPUT_API-TOKEN": "", "INPUT_TTL": "24h", "INPUT_REVOKE": "true", "INPUT_SWEEP": "true",
-		"HOME": "/github/home", "GITHUB_ACTIONS": "true", "GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "acme/web",
-		"GITHUB_RUN_ID": "17263512", "GITHUB_RUN_ATTEMPT": "1", "GITHUB_JOB": "deploy", "GITHUB_ACTION": "__self",
-		"GITHUB_OUTPUT": "/github/file_commands/set_output_1", "GITHUB_STATE": "/github/file_commands/save_state_1",
-		"GITHUB_STEP_SUMMARY": "/github/file_commands/step_summary_1", "RUNNER_TEMP": "/github/runner_temp",
-	}}
-	for _, dir := range []string{"runner_temp", "home", "workflow", "file_commands", "workspace"} {
-		if err := os.Mkdir(filepath.Join(r.dir, dir), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return r
+	return newRunner(t, image, with)
 }
 
-func (r *runner) command(name string) *exec.Cmd {
-	args := []string{"run", "--name", fmt.Sprintf("jenkins-token-e2e-%d", time.Now().UnixNano()), "--workdir", "/github/workspace", "--rm"}
-	env := os.Environ()
-	for key, value := range r.env {
-		args = append(args, "-e", key)
-		env = append(env, key+"="+value)
+// succeeded fails the test unless a stage ended well and shows no secret.
+func succeeded(t *testing.T, name string, got result) {
+	t.Helper()
+	if got.failed() {
+		t.Fatalf("%s: got exit code %d and %q, want success\n%s", name, got.code, got.errors, got.log)
 	}
-	if r.state != "" {
-		args = append(args, "-e", "STATE_LEASE")
-		env = append(env, "STATE_LEASE="+r.state)
-	}
-	for _, dir := range []string{"runner_temp", "home", "workflow", "file_commands", "workspace"} {
-		args = append(args, "-v", filepath.Join(r.dir, dir)+":/github/"+dir)
-	}
-	for _, file := range []string{"set_output_1", "save_state_1", "step_summary_1"} {
-		if err := os.WriteFile(filepath.Join(r.dir, "file_commands", file), nil, 0o644); err != nil {
-			r.t.Fatal(err)
-		}
-	}
-	cmd := exec.Command("docker", append(args, "--entrypoint", "/bin/"+name, r.image)...)
-	cmd.Env = env
-	return cmd
+	silent(t, name, got)
 }
 
-// call runs an entrypoint and returns what it printed and its exit code.
-func (r *runner) call(name string) (string, int) {
-	r.t.Helper()
-	cmd := r.command(name)
-	out, err := cmd.CombinedOutput()
-	if _, ok := err.(*exec.ExitError); err != nil && !ok {
-		r.t.Fatal(err)
-	}
-	if name == "create" {
-		r.state = r.pair("save_state_1", "LEASE")
-	}
-	return string(out), cmd.ProcessState.ExitCode()
-}
-
-// pair reads the last value of a key from a file of workflow commands.
-func (r *runner) pair(file, key string) string {
-	text, err := os.ReadFile(filepath.Join(r.dir, "file_commands", file))
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	value := ""
-	lines := strings.Split(string(text), "\n")
-	for i, line := range lines {
-		if strings.HasPrefix(line, key+"<<") && i+1 < len(lines) {
-			value = lines[i+1]
+// silent fails the test when the log or the summary of a stage shows a secret.
+func silent(t *testing.T, name string, got result) {
+	t.Helper()
+	for _, text := range []string{got.log, got.summary} {
+		if token.MatchString(text) || strings.Contains(text, password) {
+			t.Errorf("%s shows a secret:\n%s", name, text)
 		}
 	}
-	return value
+}
+
+// noTokens fails the test when the account has tokens.
+func noTokens(t *testing.T, j *jenkinstest.Jenkins, after string, got result) {
+	t.Helper()
+	if left := len(j.Tokens(user)); left != 0 {
+		t.Errorf("got %d tokens after %s, want none\n%s", left, after, got.log)
+	}
 }
 
 func TestTheImageAsTheRunnerCallsIt(t *testing.T) {
 	j, url := controller(t)
-	r := newRunner(t, url)
-	out, code := r.call("create")
-	if code != 0 {
-		t.Fatalf("create: got exit code %d, want 0\n%s", code, out)
+	r := actionRunner(t, inputs(url))
+	created := r.main()
+	succeeded(t, "create", created)
+	if got, want := slices.Sorted(maps.Keys(created.outputs)), slices.Sorted(maps.Keys(r.action.Outputs)); !slices.Equal(got, want) {
+		t.Errorf("got the outputs %q, want those of action.yml, %q", got, want)
 	}
-	made := r.pair("set_output_1", "token")
-	if !token.MatchString(made) || !strings.Contains(out, "::add-mask::"+made+"\n") {
-		t.Errorf("got output %q, want a token that is masked in:\n%s", made, out)
+	made := created.outputs["token"]
+	if !token.MatchString(made) {
+		t.Fatalf("got output %q, want a token", made)
 	}
 	if got := len(j.Tokens(user)); got != 1 {
 		t.Errorf("got %d tokens after create, want 1", got)
 	}
-	if out, code = r.call("revoke"); code != 0 {
-		t.Errorf("revoke: got exit code %d, want 0\n%s", code, out)
+	if got := slices.Collect(maps.Keys(r.state)); !slices.Equal(got, []string{"LEASE"}) {
+		t.Errorf("got the state %q, want LEASE alone", got)
 	}
-	if got := len(j.Tokens(user)); got != 0 {
-		t.Errorf("got %d tokens after revoke, want none\n%s", got, out)
+	for _, before := range []string{"", "x", "xy", user + ":"} {
+		for _, after := range []string{"", "\n", "@ci.example.com"} {
+			shown := r.masks.replace(before + made + after + "; " + base64.StdEncoding.EncodeToString([]byte(before+made+after)))
+			if piece, ok := readable(shown, made); ok {
+				t.Errorf("%q of the token can be read in %q", piece, shown)
+			}
+		}
 	}
-	if strings.Contains(out, made) {
-		t.Errorf("revoke printed the token:\n%s", out)
+	if got, want := r.masks.replace(user+" "+url+" "+created.outputs["token-name"]), user+" "+url+" "+created.outputs["token-name"]; got != want {
+		t.Errorf("got %q, want no mask but of secrets: the runner drops outputs of a job that hold one", got)
+	}
+	j.Forget()
+	revoked := r.post()
+	succeeded(t, "revoke", revoked)
+	noTokens(t, j, "revoke", revoked)
+	for _, request := range j.Requests() {
+		if request.Via == jenkinstest.ViaPassword {
+			t.Errorf("got %s %s with the password in post, want the token alone", request.Method, request.Path)
+		}
+	}
+	if len(r.env) > 0 || revoked.summary != "" {
+		t.Errorf("got variables %q and summary %q for later steps, want none", r.env, revoked.summary)
+	}
+	if got := j.RefusedLogins(); got != 0 {
+		t.Errorf("got %d refused logins, want none", got)
 	}
 }
 
+// readable returns a piece of six bytes of the token that a log shows, plain or inside
+// a base64 text.
+func readable(shown, token string) (string, bool) {
+	for i := range len(token) - 5 {
+		piece := token[i : i+6]
+		if strings.Contains(shown, piece) || i+8 <= len(token) && strings.Contains(shown, base64.StdEncoding.EncodeToString([]byte(piece))) {
+			return piece, true
+		}
+	}
+	return "", false
+}
+
 func TestASignalWhileTheAnswerIsOnItsWay(t *testing.T) {
-	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
-		t.Run(signal.String(), func(t *testing.T) {
+	for name, row := range map[string]struct {
+		end  func(*stage) result
+		code int
+	}{
+		"a cancel":    {(*stage).cancel, 130},
+		"docker stop": {func(s *stage) result { _ = s.cmd.Process.Signal(syscall.SIGTERM); return s.wait() }, 143},
+	} {
+		t.Run(name, func(t *testing.T) {
 			j, url := controller(t)
 			if err := j.Inject("create:delay=2s"); err != nil {
 				t.Fatal(err)
 			}
-			r := newRunner(t, url)
-			cmd := r.command("create")
-			var out bytes.Buffer
-			cmd.Stdout, cmd.Stderr = &out, &out
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
+			r := actionRunner(t, inputs(url))
+			s := r.start(false)
+			awaitToken(t, j, s.ended)
+			got := row.end(s)
+			silent(t, "create", got)
+			if got.code != row.code || len(got.errors) > 0 {
+				t.Errorf("got exit code %d and %q, want %d\n%s", got.code, got.errors, row.code, got.log)
 			}
-			ended := make(chan struct{})
-			go func() { _ = cmd.Wait(); close(ended) }()
-			awaitToken(t, j, ended)
-			if err := cmd.Process.Signal(signal); err != nil {
-				t.Fatal(err)
+			noTokens(t, j, "the signal", got)
+			if len(got.outputs) > 0 {
+				t.Error("outputs were set after the signal")
 			}
-			<-ended
-			if got, want := cmd.ProcessState.ExitCode(), 128+int(signal); got != want {
-				t.Errorf("got exit code %d, want %d\n%s", got, want, out.String())
-			}
-			if got := len(j.Tokens(user)); got != 0 {
-				t.Errorf("got %d tokens after the signal, want none\n%s", got, out.String())
-			}
-			if got := r.pair("set_output_1", "token"); got != "" {
-				t.Error("a token was handed on after the signal")
+			after := r.post()
+			succeeded(t, "revoke", after)
+			noTokens(t, j, "revoke", after)
+			if got := j.RefusedLogins(); got != 0 {
+				t.Errorf("got %d refused logins, want none", got)
 			}
 		})
+	}
+}
+
+// TestAContainerThatOutlivesItsRunner: a container that does not end in time goes on
+// while the post step runs, and after it. Here it is stopped as on a machine that
+// swaps, and goes on when all is over.
+func TestAContainerThatOutlivesItsRunner(t *testing.T) {
+	t.Parallel()
+	j, url := controller(t)
+	if err := j.Inject("create:delay=1m"); err != nil {
+		t.Fatal(err)
+	}
+	r := actionRunner(t, inputs(url))
+	s := r.start(false)
+	awaitToken(t, j, s.ended)
+	id := s.inspect(t.Context())
+	if _, err := docker(t.Context(), nil, "kill", "--signal", "STOP", id); err != nil {
+		t.Fatal(err)
+	}
+	got := s.cancel()
+	silent(t, "create", got)
+	if got.code != -1 || len(got.outputs) > 0 || !slices.Contains(r.containers(), id) {
+		t.Fatalf("got exit code %d, outputs %q and containers %q, want the docker CLI killed and the container left\n%s", got.code, got.outputs, r.containers(), got.log)
+	}
+	after := r.post()
+	silent(t, "revoke", after)
+	noTokens(t, j, "revoke", after)
+	if len(after.errors) > 0 {
+		t.Errorf("revoke: got %q\n%s", after.errors, after.log)
+	}
+	if _, err := docker(t.Context(), nil, "kill", "--signal", "CONT", id); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = docker(t.Context(), nil, "wait", id) // fails when --rm was faster
+	noTokens(t, j, "the container's end", after)
+}
+
+// TestARunnerThatDiesBeforeItsContainer: the docker CLI is gone without a signal, and
+// Jenkins' answer comes after the post step.
+func TestARunnerThatDiesBeforeItsContainer(t *testing.T) {
+	t.Parallel()
+	j, url := controller(t)
+	if err := j.Inject("create:delay=3s"); err != nil {
+		t.Fatal(err)
+	}
+	r := actionRunner(t, inputs(url))
+	s := r.start(false)
+	awaitToken(t, j, s.ended)
+	id := s.inspect(t.Context())
+	_ = s.cmd.Process.Kill()
+	if got := s.wait(); len(got.outputs) > 0 {
+		t.Errorf("got outputs %q before the answer", got.outputs)
+	}
+	after := r.post()
+	silent(t, "revoke", after)
+	noTokens(t, j, "revoke", after)
+	code, err := docker(t.Context(), nil, "wait", id)
+	if err == nil && code == "0" {
+		t.Error("create succeeded after the post step")
+	}
+	noTokens(t, j, "the container's end", after)
+}
+
+// TestARunnerWithAService: Jenkins is a service of the job, under its name in the
+// job's network.
+func TestARunnerWithAService(t *testing.T) {
+	emulatorImage(t)
+	r := actionRunner(t, inputs("http://jenkins:8080"))
+	id := r.service("jenkins", "jenkins-token-e2e-emulator:1", "/jenkins-emulator", "--check", "--addr", "127.0.0.1:8080")
+	address, err := docker(t.Context(), nil, "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	status := func(token string) int {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+net.JoinHostPort(address, "8080")+"/whoAmI/api/json", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.SetBasicAuth(user, token)
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		return answer.StatusCode
+	}
+	created := r.main()
+	succeeded(t, "create", created)
+	if got := status(created.outputs["token"]); got != http.StatusOK {
+		t.Errorf("got %d with the token, want 200", got)
+	}
+	after := r.post()
+	succeeded(t, "revoke", after)
+	if got := status(created.outputs["token"]); got != http.StatusUnauthorized {
+		t.Errorf("got %d with the token after revoke, want 401\n%s", got, after.log)
+	}
+}
+
+// TestARunnerWithIDTokens: a gateway before Jenkins knows the job by its ID token.
+func TestARunnerWithIDTokens(t *testing.T) {
+	const header, idToken = "X-Forwarded-User", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJyZXBvOmFjbWUvd2ViIn0.c2lnbmF0dXJl"
+	j, err := jenkinstest.New(jenkinstest.WithUser(user, password), jenkinstest.WithTrustedHeader(header))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(j.Close)
+	var r *runner
+	var asked atomic.Int32
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /id", func(w http.ResponseWriter, request *http.Request) {
+		asked.Add(1)
+		if request.Header.Get("Authorization") != "Bearer "+r.system["ACTIONS_RUNTIME_TOKEN"] || request.FormValue("audience") != "https://ci.example.com" || request.FormValue("api-version") != "2.0" {
+			http.Error(w, "no", http.StatusUnauthorized)
+			return
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"count": 1, "value": idToken})
+	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, request *http.Request) {
+		request.Header.Del(header)
+		if request.Header.Get("Authorization") == "Bearer "+idToken {
+			request.Header.Del("Authorization")
+			request.Header.Set(header, user)
+		}
+		j.ServeHTTP(w, request)
+	})
+	url := serve(t, mux)
+	r = actionRunner(t, map[string]string{"url": url, "allow-http": "true", "oidc-audience": "https://ci.example.com"})
+	r.offerIDTokens(url + "/id?api-version=2.0")
+	created := r.main()
+	succeeded(t, "create", created)
+	if got := r.masks.replace(idToken); got != "***" {
+		t.Errorf("got %q, want the ID token masked", got)
+	}
+	if got := len(j.Tokens(user)); got != 1 || asked.Load() != 1 {
+		t.Errorf("got %d tokens and %d ID tokens, want 1 of each", got, asked.Load())
+	}
+	after := r.post()
+	succeeded(t, "revoke", after)
+	noTokens(t, j, "revoke", after)
+	for name, log := range map[string]string{"create": created.log, "revoke": after.log} {
+		if strings.Contains(log, idToken) || strings.Contains(log, r.system["ACTIONS_RUNTIME_TOKEN"]) {
+			t.Errorf("%s shows a secret:\n%s", name, log)
+		}
+	}
+}
+
+// TestARunnersPostStepWithStateAlone: inside a composite action the inputs of the post
+// step are empty.
+func TestARunnersPostStepWithStateAlone(t *testing.T) {
+	j, url := controller(t)
+	r := actionRunner(t, inputs(url))
+	r.nested = true
+	succeeded(t, "create", r.main())
+	after := r.post()
+	succeeded(t, "revoke", after)
+	noTokens(t, j, "revoke", after)
+	if got := j.RefusedLogins(); got != 0 {
+		t.Errorf("got %d refused logins, want none", got)
+	}
+}
+
+func TestARunnersStepWithoutID(t *testing.T) {
+	j, url := controller(t)
+	r := actionRunner(t, inputs(url))
+	r.id = ""
+	created := r.main()
+	succeeded(t, "create", created)
+	if len(created.outputs) > 0 || !strings.Contains(created.log, "##[notice]") || !strings.Contains(created.log, "id:") {
+		t.Errorf("got outputs %q, want none and a notice that names id:\n%s", created.outputs, created.log)
+	}
+	after := r.post()
+	succeeded(t, "revoke", after)
+	noTokens(t, j, "revoke", after)
+}
+
+// TestALaterStepOnTheRunner: what a later step writes to GITHUB_ENV reaches the post
+// step, and moves neither the credential nor the lease.
+func TestALaterStepOnTheRunner(t *testing.T) {
+	j, url := controller(t)
+	var asked atomic.Int32
+	elsewhere := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { asked.Add(1); http.NotFound(w, nil) }))
+	r := actionRunner(t, inputs(url))
+	succeeded(t, "create", r.main())
+	for _, name := range []string{"INPUT_URL", "JENKINS_URL", "JENKINS_TOKEN_URL", "PLUGIN_URL", "GITHUB_SERVER_URL"} {
+		r.env[name] = elsewhere
+	}
+	for _, name := range []string{"STATE_LEASE", "INPUT_CA_CERTIFICATE", "INPUT_API_TOKEN", "JENKINS_API_TOKEN", "GITHUB_STATE", "GITHUB_REPOSITORY"} {
+		r.env[name] = "x"
+	}
+	r.env["CI"], r.env["GITHUB_ACTIONS"], r.env["INPUT_ALLOW_HTTP"] = "false", "false", "no"
+	after := r.post()
+	succeeded(t, "revoke", after)
+	noTokens(t, j, "revoke", after)
+	if got := asked.Load(); got != 0 || j.RefusedLogins() != 0 {
+		t.Errorf("got %d requests elsewhere and %d refused logins, want none\n%s", got, j.RefusedLogins(), after.log)
+	}
+}
+
+// TestARunnersAlwaysStep: a step with if: always() revokes the token with itself, and the
+// post step then sends nothing.
+func TestARunnersAlwaysStep(t *testing.T) {
+	j, url := controller(t)
+	r := actionRunner(t, inputs(url))
+	created := r.main()
+	succeeded(t, "create", created)
+	with := map[string]string{"url": url, "username": user, "allow-http": "true", "api-token": created.outputs["token"], "token-uuid": created.outputs["token-uuid"]}
+	revoked := r.step("", "../revoke/action.yml", with).main()
+	succeeded(t, "the step", revoked)
+	noTokens(t, j, "the step", revoked)
+	j.Forget()
+	after := r.post()
+	succeeded(t, "revoke", after)
+	for _, request := range j.Requests() {
+		t.Errorf("got %s %s in post, want no request\n%s", request.Method, request.Path, after.log)
+	}
+}
+
+// TestARunnersFailedStep: the post step runs after a failed main step too, and repeats no
+// login.
+func TestARunnersFailedStep(t *testing.T) {
+	j, url := controller(t)
+	with := inputs(url)
+	with["password"] = "wrong horse battery staple"
+	r := actionRunner(t, with)
+	created := r.main()
+	silent(t, "create", created)
+	if created.code != 1 || len(created.errors) > 0 || len(created.outputs) > 0 {
+		t.Errorf("got exit code %d, %q and outputs %q, want 1 and neither\n%s", created.code, created.errors, created.outputs, created.log)
+	}
+	refused := j.RefusedLogins()
+	if refused != 1 {
+		t.Errorf("got %d refused logins, want 1", refused)
+	}
+	after := r.post()
+	succeeded(t, "revoke", after)
+	if got := j.RefusedLogins(); got != refused {
+		t.Errorf("got %d more refused logins in post, want none\n%s", got-refused, after.log)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -23,6 +24,7 @@ import (
 // images makes what the tests need and no registry has to give, once each.
 type images struct {
 	dir   string // a copy of the repository
+	base  string // the image that they are built from, if it was made here
 	made  []string
 	once  sync.Once
 	image string
@@ -45,11 +47,24 @@ func TestMain(m *testing.M) {
 		}
 	}
 	code := m.Run()
-	for i := len(shared.made) - 1; i >= 0; i-- {
-		_ = exec.Command("docker", "image", "rm", "--force", shared.made[i]).Run()
+	for _, id := range slices.Concat(derived(shared.base), shared.made, []string{shared.base}) {
+		_ = exec.Command("docker", "image", "rm", "--force", id).Run()
 	}
 	_ = os.RemoveAll(dir)
 	os.Exit(code)
+}
+
+// derived are the images that were built from another, the newest first. Builders
+// before BuildKit leave those of a build stage, which are 400 MB here.
+func derived(base string) []string {
+	if base == "" {
+		return nil
+	}
+	out, _ := exec.Command("docker", "image", "ls", "--all", "--quiet", "--no-trunc", "--filter", "since="+base).Output()
+	return slices.DeleteFunc(strings.Fields(string(out)), func(id string) bool {
+		history, _ := exec.Command("docker", "image", "history", "--quiet", "--no-trunc", id).Output()
+		return !slices.Contains(strings.Fields(string(history)), base)
+	})
 }
 
 // action returns the id of the action's image, and the copy of the repository
@@ -69,12 +84,12 @@ func (i *images) build(ctx context.Context) (string, error) {
 	}
 	base := os.Getenv("E2E_GO_IMAGE")
 	if base == "" {
-		base = "jenkins-token-e2e-go:1"
+		base = "jenkins-token-e2e-go:" + random(4)
 		id, err := goImage(ctx, base)
 		if err != nil {
 			return "", err
 		}
-		i.made = append(i.made, id)
+		i.base = id
 	}
 	if err := useImage(filepath.Join(i.dir, "Dockerfile"), base); err != nil {
 		return "", err

@@ -155,9 +155,10 @@ func entrypoints(t *testing.T) string {
 
 // job is a job on a runner, without its container.
 type job struct {
-	*runner
-	dir string
-	env []string
+	t     *testing.T
+	dir   string
+	files string
+	env   []string
 }
 
 func newJob(t *testing.T, dir string, s server, inputs ...string) *job {
@@ -174,10 +175,27 @@ func newJob(t *testing.T, dir string, s server, inputs ...string) *job {
 		}
 		env = append(env, name+"="+path)
 	}
-	if err := os.Symlink(".", filepath.Join(files, "file_commands")); err != nil {
-		t.Fatal(err)
+	return &job{t: t, dir: dir, files: files, env: env}
+}
+
+// pair is the value of a key in a file of commands.
+func (j *job) pair(file, key string) string {
+	j.t.Helper()
+	text, err := os.ReadFile(filepath.Join(j.files, file))
+	if err != nil {
+		j.t.Fatal(err)
 	}
-	return &job{runner: &runner{t: t, dir: files}, dir: dir, env: env}
+	found, err := pairs(string(text))
+	if err != nil {
+		j.t.Fatal(err)
+	}
+	value := ""
+	for _, p := range found {
+		if p.key == key {
+			value = p.value
+		}
+	}
+	return value
 }
 
 // call runs an entrypoint and returns what it printed.
