@@ -92,7 +92,7 @@ func (e *Error) doubtful() bool {
 		return true
 	case KindConnection, KindTimeout:
 		return e.Sent
-	case KindForbidden, KindMethod:
+	case KindForbidden, KindMethod, KindNotFound:
 		return !e.named
 	}
 	return false
@@ -115,7 +115,7 @@ func (c *Client) examine(ctx context.Context, r request, failed *Error) error {
 	_, err := c.identity(ctx, whoAmI(true))
 	bare, _ := errors.AsType[*Error](err)
 	switch {
-	case err == nil && failed.Kind != KindForbidden && failed.Kind != KindMethod:
+	case err == nil && failed.Kind != KindForbidden && failed.Kind != KindMethod && failed.Kind != KindNotFound:
 		return c.examineLogin(ctx, r, failed)
 	case bare != nil && !c.way.met.Load() && failed.other() && bare.other() && !c.serves(ctx):
 		failed.Kind = KindOther

@@ -74,6 +74,7 @@ func TestExamination(t *testing.T) {
 		{"another server", text(200, "text/plain", "hello"), text(200, "text/plain", "hello"), jenkins.KindOther, 1},
 		{"an edge's challenge", text(200, "text/html", "<title>Just a moment...</title><script>"), text(200, "text/html", "<title>Just a moment...</title><script>"), jenkins.KindOther, 1},
 		{"a firewall's page", text(403, "text/html", "<title>Attention Required!</title>"), text(403, "text/html", bodyText), jenkins.KindOther, 1},
+		{"a path without Jenkins", text(404, "text/html", bodyText), text(404, "text/html", bodyText), jenkins.KindOther, 1},
 		{"a firewall that says 406", text(406, "text/html", bodyText), text(406, "text/html", bodyText), jenkins.KindOther, 1},
 		{"a server that fails for everybody", text(500, "text/html", bodyText), text(500, "text/html", bodyText), jenkins.KindServer, 3},
 		{"a gateway that blocks whoAmI alone", text(403, "text/html", bodyText), loginPageAlone, jenkins.KindForbidden, 3},

@@ -3,6 +3,7 @@ package command
 import (
 	"crypto/x509"
 	"errors"
+	"net/http"
 	"strings"
 
 	"github.com/jenkins-token/jenkins-token/internal/ci"
@@ -97,6 +98,9 @@ func (j *job) advice(failed *jenkins.Error, s *settings.Settings) []string {
 	case jenkins.KindRealm:
 		return []string{"is the " + failed.Credential.String() + " right, and does the security realm accept it for scripts? use an API token of the account (api-token)", "nothing more was sent, so that no account is locked"}
 	case jenkins.KindOther:
+		if failed.Status == http.StatusNotFound {
+			return []string{"is url the root of Jenkins, with its context path (often /jenkins) and without /login or /job?"}
+		}
 		return []string{"is url the root of Jenkins? the answer itself is not shown, it could hold a secret", "where a firewall or an edge service stands in front of it, exempt the runner there, or give its service token with headers"}
 	case jenkins.KindRateLimit:
 		return []string{"raise the limit for the runner, or give the command more time with timeout"}
