@@ -241,11 +241,8 @@ func TestAContainerThatOutlivesItsRunner(t *testing.T) {
 		t.Fatalf("got exit code %d, outputs %q and containers %q, want the docker CLI killed and the container left\n%s", got.code, got.outputs, r.containers(), got.log)
 	}
 	after := r.post()
-	silent(t, "revoke", after)
+	succeeded(t, "revoke", after)
 	noTokens(t, j, "revoke", after)
-	if len(after.errors) > 0 {
-		t.Errorf("revoke: got %q\n%s", after.errors, after.log)
-	}
 	if _, err := docker(t.Context(), nil, "kill", "--signal", "CONT", id); err != nil {
 		t.Fatal(err)
 	}
@@ -270,7 +267,7 @@ func TestARunnerThatDiesBeforeItsContainer(t *testing.T) {
 		t.Errorf("got outputs %q before the answer", got.outputs)
 	}
 	after := r.post()
-	silent(t, "revoke", after)
+	succeeded(t, "revoke", after)
 	noTokens(t, j, "revoke", after)
 	code, err := docker(t.Context(), nil, "wait", id)
 	if err == nil && code == "0" {
