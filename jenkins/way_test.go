@@ -128,3 +128,23 @@ func TestClientCertificateAskedForInAnAnswer(t *testing.T) {
 		failure(t, err, want)
 	}
 }
+
+// A server of TLS 1.1 that asks for a client certificate gets none.
+func TestOldTLSGetsNoClientCertificate(t *testing.T) {
+	t.Parallel()
+	ca, _, _ := authority{}.issue(t, nil)
+	_, pair, _ := ca.issue(t, nil)
+	client, _, key := ca.issue(t, nil)
+	shown := false
+	address := serveTLS(t, &tls.Config{
+		Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11, ClientAuth: tls.RequestClientCert,
+		VerifyPeerCertificate: func(certificates [][]byte, _ [][]*x509.Certificate) error {
+			shown = shown || len(certificates) > 0
+			return nil
+		},
+	}, created)
+	_, err := newClient(t, address, jenkins.APIToken(user, tokenText), jenkins.WithCA(ca.pem), jenkins.WithClientCertificate(client.pem, key)).CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
+	if failed := failure(t, err, jenkins.KindOldTLS); failed.Sent || shown {
+		t.Errorf("got sent %t, the certificate shown %t, want neither", failed.Sent, shown)
+	}
+}
