@@ -1,5 +1,5 @@
-// Package e2e runs the program where it is to run: in its image as the GitHub
-// runner calls it, under act, and against a real Jenkins when one is given.
+// Package e2e runs the program where it is to run: in its image under a twin of GitHub's
+// runner, under act, and against a real Jenkins when one is given.
 //
 //	go test -tags e2e ./e2e
 //

@@ -255,7 +255,7 @@ func TestAContainerThatOutlivesItsRunner(t *testing.T) {
 func TestARunnerThatDiesBeforeItsContainer(t *testing.T) {
 	t.Parallel()
 	j, url := controller(t)
-	if err := j.Inject("create:delay=3s"); err != nil {
+	if err := j.Inject("create:delay=6s"); err != nil {
 		t.Fatal(err)
 	}
 	r := actionRunner(t, inputs(url))
