@@ -307,7 +307,7 @@ http {
 		{name: "plain http to the port of TLS", port: "tls 2", url: "http://127.0.0.1:{port}", want: "plain http to a port that speaks TLS"},
 		{name: "a login of its own that takes the password", port: "login", url: "http://127.0.0.1:{port}", works: true,
 			want: "the new token was refused: check identity on", doctor: "the new token was refused: check identity on"},
-		{name: "one request a second", port: "limit", url: "http://127.0.0.1:{port}", slow: true},
+		{name: "one request a second", port: "limit", url: "http://127.0.0.1:{port}", slow: true, env: []string{"JENKINS_TOKEN_TIMEOUT=90s"}},
 		{name: "a prefix that is stripped", port: "prefix", url: "http://127.0.0.1:{port}/ci"},
 		{name: "a context path shown at the root", port: "path", url: "http://127.0.0.1:{port}", works: true, want: "proxy_cookie_path", doctor: "proxy_cookie_path"},
 		{name: "a context path shown at the root, with its cookies", port: "mended", url: "http://127.0.0.1:{port}"},
