@@ -50,6 +50,7 @@ type front struct {
 	redirect      string // root to send visitors on to
 	prefix        string // context path that redirect replaces
 	gzip          bool
+	below         bool // shows the controller's context path at the root
 
 	mu        sync.Mutex
 	protocols []string
@@ -62,7 +63,7 @@ type front struct {
 // startFront starts a front before the controller and sets FRONT to its root:
 //
 //	front [--http] [--http1] [--tls12] [--listen HOST] [--until DATE] [--client-certificate]
-//	      [--header NAME=VALUE STATUS] [--redirect ROOT PREFIX] [--gzip]
+//	      [--header NAME=VALUE STATUS] [--redirect ROOT PREFIX] [--gzip] [--below]
 //
 // It writes front.pem, the certificate of its authority, client.pem and
 // client.key, which it takes, and stranger.pem and stranger.key, which it does
@@ -103,6 +104,8 @@ func startFront(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Check(err)
 		case "--redirect":
 			f.redirect, f.prefix = take(), take()
+		case "--below":
+			f.below = true
 		case "--gzip":
 			f.gzip = true
 		default:
@@ -142,7 +145,9 @@ func (f *front) handler(ts *testscript.TestScript) http.Handler {
 	if server := s.server; server != nil {
 		to, err := url.Parse(server.URL)
 		ts.Check(err)
-		to.Path = ""
+		if !f.below {
+			to.Path = ""
+		}
 		pass = &httputil.ReverseProxy{
 			Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(to) },
 			ModifyResponse: f.answer,
