@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -183,9 +184,9 @@ func TestSignalAtEveryRequestOfASweep(t *testing.T) {
 				w.inject(fault)
 			}
 			ctx, cancel := context.WithCancel(t.Context())
-			requests := 0
+			var requests atomic.Int64
 			w.stand(func(rw http.ResponseWriter, r *http.Request, _ bool) {
-				if requests++; requests == n {
+				if requests.Add(1) == int64(n) {
 					cancel()
 				}
 				w.ServeHTTP(rw, r)
