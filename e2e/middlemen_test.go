@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -17,6 +18,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -31,7 +33,8 @@ type lab struct {
 	dir     string
 	program string
 	jenkins *jenkinstest.Server
-	nested  *jenkinstest.Server // below /jenkins
+	nested  *jenkinstest.Server   // below /jenkins
+	all     []*jenkinstest.Server // where no token may be left
 	ports   map[string]int
 	passes  int
 }
@@ -55,6 +58,7 @@ func newLab(t *testing.T, program string) (*lab, string) {
 	l := &lab{t: t, dir: t.TempDir(), program: hostProgram(t), ports: map[string]int{}}
 	l.jenkins = jenkinstest.Start(t, jenkinstest.WithUser(user, password))
 	l.nested = jenkinstest.Start(t, jenkinstest.WithUser(user, password), jenkinstest.WithContextPath("/jenkins"))
+	l.all = []*jenkinstest.Server{l.jenkins, l.nested}
 	// Servers that were started by root drop its rights.
 	if err := os.Chmod(filepath.Dir(l.dir), 0o755); err != nil {
 		t.Fatal(err)
@@ -133,13 +137,32 @@ func (l *lab) fill(text string) string {
 	}
 }
 
-// start runs a server until the test ends, and waits until all its ports are open.
+// secure starts a controller with TLS, whose authority the program trusts too.
+func (l *lab) secure() *jenkinstest.Server {
+	l.t.Helper()
+	front := jenkinstest.StartTLS(l.t, jenkinstest.WithUser(user, password))
+	l.all = append(l.all, front)
+	ca, err := os.ReadFile(l.path("ca.pem"))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.write("ca.pem", string(ca)+string(front.CA), 0o600)
+	return front
+}
+
+// start runs a server until the test ends, and waits until all its ports are open. What
+// it writes to its output is its access log, if it has none of its own.
 func (l *lab) start(program string, args ...string) {
 	l.t.Helper()
 	var said bytes.Buffer
 	cmd := exec.Command(program, args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = l.dir, &said, &said
-	if err := cmd.Start(); err != nil {
+	log, err := os.OpenFile(l.path("access.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	cmd.Dir, cmd.Stdout, cmd.Stderr = l.dir, log, &said
+	// Squid writes as a user of its own.
+	if err := errors.Join(log.Chmod(0o666), cmd.Start(), log.Close()); err != nil {
 		l.t.Fatal(err)
 	}
 	ended := make(chan struct{})
@@ -191,13 +214,21 @@ func (l *lab) call(t *testing.T, env []string, args ...string) (said string, cod
 	return string(out), 0
 }
 
-// shown counts the requests with a credential that a server has logged for a port.
-func (l *lab) shown(port string) int {
+// logged counts the lines of the access log for a port that have a word.
+func (l *lab) logged(t *testing.T, port, word string) int {
+	t.Helper()
 	text, err := os.ReadFile(l.path("access.log"))
 	if err != nil {
-		l.t.Fatal(err)
+		t.Fatal(err)
 	}
-	return strings.Count(string(text), fmt.Sprintf(":%d with\n", l.ports[port]))
+	count := 0
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		if len(fields) > 1 && fields[0] == fmt.Sprintf(":%d", l.ports[port]) && slices.Contains(fields[1:], word) {
+			count++
+		}
+	}
+	return count
 }
 
 // passage is a way through a middleman.
@@ -206,8 +237,11 @@ type passage struct {
 	env             []string
 	want            string // what create says where it cannot work; empty where it works
 	doctor          string // what doctor says, where that is something else
-	slow            bool   // too slow for doctor --write
-	works           bool   // the credential works, only the new token does not
+	lends           bool   // exec and doctor without --write alone, for a slow way
+	creates         bool   // create and revoke alone
+	works           bool   // the credential works, something after it does not
+	http2           bool   // the middleman has to say that HTTP/2 was spoken
+	opaque          bool   // TLS hides the credential from the middleman
 }
 
 // pass creates and revokes, lends a token with exec, and asks doctor.
@@ -219,37 +253,46 @@ func (l *lab) pass(p passage, cred string) {
 		t.Parallel()
 		env := append([]string{"JENKINS_TOKEN_LABEL=" + label, "JENKINS_URL=" + url, cred}, p.env...)
 		lease := filepath.Join(t.TempDir(), "lease.json")
-		said, code := l.call(t, env, "create", "--lease", lease)
-		if p.want == "" && code != 0 || p.want != "" && (code != 1 || !strings.Contains(said, p.want)) {
-			t.Errorf("create: got exit code %d\n%s\nwant %q", code, said, p.want)
-		}
-		if p.want != "" && !p.works {
-			if got := l.shown(p.port); got > 3 {
-				t.Errorf("create: got %d requests with the credential, want 3 at most", got)
+		// A credential that never works is shown three times at most by each command.
+		run := func(code int, want string, args ...string) {
+			t.Helper()
+			before := l.logged(t, p.port, "with")
+			said, got := l.call(t, env, args...)
+			if got != code || !strings.Contains(said, want) {
+				t.Errorf("%s: got exit code %d\n%s\nwant %d, %q", args[0], got, said, code, want)
+			}
+			shown := l.logged(t, p.port, "with") - before
+			if p.want != "" && !p.works && shown > 3 {
+				t.Errorf("%s: got %d requests with the credential, want 3 at most", args[0], shown)
 			}
 		}
-		if p.want == "" {
-			if said, code := l.call(t, env, "revoke", "--lease", lease); code != 0 || !strings.Contains(said, " is revoked") {
-				t.Errorf("revoke: got exit code %d\n%s", code, said)
+		failed := func(code int) int {
+			if p.want == "" {
+				return 0
+			}
+			return code
+		}
+		if !p.lends {
+			run(failed(1), p.want, "create", "--lease", lease)
+			if p.want == "" {
+				run(0, " is revoked", "revoke", "--lease", lease)
 			}
 		}
-		said, code = l.call(t, env, "exec", "--", "sh", "-c", `test -n "$JENKINS_API_TOKEN"`)
-		if p.want == "" && code != 0 || p.want != "" && (code != 125 || !strings.Contains(said, p.want)) {
-			t.Errorf("exec: got exit code %d\n%s\nwant %q", code, said, p.want)
+		if !p.creates {
+			run(failed(125), p.want, "exec", "--", "sh", "-c", `test -n "$JENKINS_API_TOKEN"`)
+			doctor := []string{"doctor"}
+			if !p.lends {
+				doctor = append(doctor, "--write")
+			}
+			run(failed(1), cmp.Or(p.doctor, p.want), doctor...)
 		}
-		doctor := []string{"doctor", "--write"}
-		if p.slow {
-			doctor = doctor[:1]
+		if p.want == "" && !p.opaque && l.logged(t, p.port, "with") == 0 {
+			t.Error("the access log has no request with the credential")
 		}
-		said, code = l.call(t, env, doctor...)
-		want := p.want
-		if p.doctor != "" {
-			want = p.doctor
+		if p.http2 && l.logged(t, p.port, "HTTP/2.0") == 0 {
+			t.Error("the access log has no request of HTTP/2")
 		}
-		if p.want == "" && code != 0 || p.want != "" && (code != 1 || !strings.Contains(said, want)) {
-			t.Errorf("doctor: got exit code %d\n%s\nwant %q", code, said, want)
-		}
-		for _, j := range []*jenkinstest.Server{l.jenkins, l.nested} {
+		for _, j := range l.all {
 			for _, token := range j.Tokens(user) {
 				if strings.Contains(token.Name, ":"+label+":") {
 					t.Errorf("left: %s", token.Name)
@@ -278,7 +321,7 @@ func TestMiddlemenNginx(t *testing.T) {
 daemon off; worker_processes 1; pid {{dir}}/nginx.pid; `+asRoot()+` error_log {{dir}}/error.log; events {}
 http {
  map $http_authorization $shown { "" without; default with; }
- log_format lab ":$server_port $shown";
+ log_format lab ":$server_port $shown $server_protocol";
  access_log {{dir}}/access.log lab;
  client_body_temp_path {{dir}}/b; proxy_temp_path {{dir}}/p; fastcgi_temp_path {{dir}}/f; uwsgi_temp_path {{dir}}/u; scgi_temp_path {{dir}}/s;
  ssl_certificate {{dir}}/server.pem; ssl_certificate_key {{dir}}/server.key;
@@ -287,7 +330,7 @@ http {
  server { listen 127.0.0.1:{{port tls}} ssl http2; listen 127.0.0.1:{{port tls 2}} ssl http2; location / { proxy_pass http://{{jenkins}}; } }
  server { listen 127.0.0.1:{{port mutual}} ssl; listen 127.0.0.1:{{port mutual 2}} ssl; ssl_client_certificate {{dir}}/ca.pem; ssl_verify_client on; location / { proxy_pass http://{{jenkins}}; } }
  server { listen 127.0.0.1:{{port login}}; listen 127.0.0.1:{{port login 2}}; auth_basic "Restricted"; auth_basic_user_file {{dir}}/htpasswd; location / { proxy_pass http://{{jenkins}}; } }
- server { listen 127.0.0.1:{{port limit}}; location / { limit_req zone=slow; proxy_pass http://{{jenkins}}; } }
+ server { listen 127.0.0.1:{{port limit}}; listen 127.0.0.1:{{port limit 2}}; location / { limit_req zone=slow; proxy_pass http://{{jenkins}}; } }
  server { listen 127.0.0.1:{{port prefix}}; location /ci/ { proxy_pass http://{{jenkins}}/; } }
  server { listen 127.0.0.1:{{port path}}; location / { proxy_pass http://{{nested}}/jenkins/; } }
  server { listen 127.0.0.1:{{port mended}}; location / { proxy_pass http://{{nested}}/jenkins/; proxy_cookie_path /jenkins /; } }
@@ -301,13 +344,14 @@ http {
 	l.start(nginx, "-p", l.dir, "-e", l.path("error.log"), "-c", l.path("nginx.conf"))
 	both := []string{"JENKINS_TOKEN_CLIENT_CERTIFICATE=" + l.path("client.pem"), "JENKINS_TOKEN_CLIENT_KEY=" + l.path("client.key")}
 	for _, p := range []passage{
-		{name: "TLS with HTTP/2", port: "tls", url: "https://127.0.0.1:{port}"},
+		{name: "TLS with HTTP/2", port: "tls", url: "https://127.0.0.1:{port}", http2: true},
 		{name: "mutual TLS", port: "mutual", url: "https://127.0.0.1:{port}", env: both},
 		{name: "mutual TLS without a certificate", port: "mutual 2", url: "https://127.0.0.1:{port}", want: "the server asks for a client certificate, and none was given"},
 		{name: "plain http to the port of TLS", port: "tls 2", url: "http://127.0.0.1:{port}", want: "plain http to a port that speaks TLS"},
 		{name: "a login of its own that takes the password", port: "login", url: "http://127.0.0.1:{port}", works: true,
 			want: "the new token was refused: check identity on", doctor: "the new token was refused: check identity on"},
-		{name: "one request a second", port: "limit", url: "http://127.0.0.1:{port}", slow: true, env: []string{"JENKINS_TOKEN_TIMEOUT=90s"}},
+		{name: "one request a second, create", port: "limit", url: "http://127.0.0.1:{port}", creates: true, env: []string{"JENKINS_TOKEN_TIMEOUT=90s"}},
+		{name: "one request a second, exec", port: "limit 2", url: "http://127.0.0.1:{port}", lends: true, env: []string{"JENKINS_TOKEN_TIMEOUT=90s"}},
 		{name: "a prefix that is stripped", port: "prefix", url: "http://127.0.0.1:{port}/ci"},
 		{name: "a context path shown at the root", port: "path", url: "http://127.0.0.1:{port}", works: true, want: "proxy_cookie_path", doctor: "proxy_cookie_path"},
 		{name: "a context path shown at the root, with its cookies", port: "mended", url: "http://127.0.0.1:{port}"},
@@ -331,17 +375,19 @@ http {
 
 func TestMiddlemenSquid(t *testing.T) {
 	l, squid := newLab(t, "squid")
-	front := jenkinstest.StartTLS(t, jenkinstest.WithUser(user, password))
-	l.write("ca.pem", string(front.CA), 0o600)
+	front := l.secure()
 	_, port, _ := strings.Cut(strings.TrimPrefix(front.URL, "https://"), ":")
 	l.write("hosts", "127.0.0.1 ci.lab.test jenkins.test\n", 0o644)
 	l.write("login", "#!/bin/sh\nwhile read -r name secret; do\n  case \"$name $secret\" in 'bob p%40ss'|'bob p@ss') echo OK ;; *) echo ERR ;; esac\ndone\n", 0o755)
-	l.write("access.log", "", 0o644) // squid does not see what is in a tunnel
 	l.write("squid.conf", l.fill(`
 http_port 127.0.0.1:{{port squid}}
+http_port 127.0.0.1:{{port squid 2}}
+http_port 127.0.0.1:{{port squid 3}}
+http_port 127.0.0.1:{{port squid 4}}
 pid_filename {{dir}}/squid.pid
 cache_log /dev/null
-access_log none
+logformat lab :%>lp with %>Hs
+access_log stdio:{{dir}}/access.log lab
 cache deny all
 pinger_enable off
 netdb_filename none
@@ -364,43 +410,43 @@ shutdown_lifetime 0 seconds
 	target := "https://jenkins.test:" + port
 	for _, p := range []passage{
 		{name: "a login", env: proxy("http://bob:p%40ss@127.0.0.1:{{port squid}}")},
-		{name: "no login", env: proxy("http://127.0.0.1:{{port squid}}"), want: "407, the proxy asks for a login"},
-		{name: "a wrong login", env: proxy("http://bob:wrong@127.0.0.1:{{port squid}}"), want: "407, the proxy refused the login in its address"},
-		{name: "a port that is not allowed", url: "https://ci.lab.test:9", env: proxy("http://bob:p%40ss@127.0.0.1:{{port squid}}"), want: "the proxy does not allow connections to ci.lab.test:9"},
-		{name: "a target that is away", url: l.fill("https://ci.lab.test:{{port no server}}"), env: append(proxy("http://bob:p%40ss@127.0.0.1:{{port squid}}"), "JENKINS_TOKEN_TIMEOUT=3s"), want: "the proxy does not reach ci.lab.test"},
-		{name: "TLS to a proxy of plain http", env: proxy("https://bob:p%40ss@127.0.0.1:{{port squid}}"), want: "TLS with the proxy failed"},
-		{name: "no proxy there", env: proxy("http://bob:p%40ss@127.0.0.1:1"), want: "the proxy could not be reached"},
+		{name: "no login", port: "squid 2", env: proxy("http://127.0.0.1:{{port squid 2}}"), want: "407, the proxy asks for a login"},
+		{name: "a wrong login", port: "squid 3", env: proxy("http://bob:wrong@127.0.0.1:{{port squid 3}}"), want: "407, the proxy refused the login in its address"},
+		{name: "a port that is not allowed", port: "squid 4", url: "https://ci.lab.test:9", env: proxy("http://bob:p%40ss@127.0.0.1:{{port squid 4}}"), want: "the proxy does not allow connections to ci.lab.test:9"},
+		{name: "a target that is away", works: true, url: l.fill("https://ci.lab.test:{{port no server}}"), env: append(proxy("http://bob:p%40ss@127.0.0.1:{{port squid}}"), "JENKINS_TOKEN_TIMEOUT=3s"), want: "the proxy does not reach ci.lab.test"},
+		{name: "TLS to a proxy of plain http", works: true, env: proxy("https://bob:p%40ss@127.0.0.1:{{port squid}}"), want: "TLS with the proxy failed"},
+		{name: "no proxy there", works: true, env: proxy("http://bob:p%40ss@127.0.0.1:1"), want: "the proxy could not be reached"},
 	} {
 		if p.url == "" {
 			p.url = target
 		}
-		p.port = "squid"
+		p.port = cmp.Or(p.port, "squid")
 		l.pass(p, byPassword)
 	}
 }
 
 func TestMiddlemenHAProxy(t *testing.T) {
 	l, haproxy := newLab(t, "haproxy")
-	front := jenkinstest.StartTLS(t, jenkinstest.WithUser(user, password))
-	ca, err := os.ReadFile(l.path("ca.pem"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.write("ca.pem", string(ca)+string(front.CA), 0o600)
-	l.write("access.log", "", 0o644)
+	front := l.secure()
 	l.write("haproxy.cfg", l.fill(`
 global
   maxconn 100
+  log stdout format raw local0
 defaults
   mode http
+  log global
   timeout connect 2s
   timeout client 20s
   timeout server 20s
 frontend secure
   bind 127.0.0.1:{{port secure}} ssl crt {{dir}}/server.both alpn h2,http/1.1
+  http-request set-var(txn.shown) str(with) if { req.hdr(Authorization) -m found }
+  log-format ":%fp %[var(txn.shown)] %HV"
   default_backend jenkins
 frontend nothing
   bind 127.0.0.1:{{port nothing}}
+  http-request set-var(txn.shown) str(with) if { req.hdr(Authorization) -m found }
+  log-format ":%fp %[var(txn.shown)] %HV"
   default_backend none
 frontend through
   mode tcp
@@ -415,8 +461,8 @@ backend tls
 `), 0o600)
 	l.start(haproxy, "-db", "-f", l.path("haproxy.cfg"))
 	for _, p := range []passage{
-		{name: "TLS and HTTP/2 that end here", port: "secure", url: "https://127.0.0.1:{port}"},
-		{name: "TLS that passes through", port: "through", url: "https://127.0.0.1:{port}"},
+		{name: "TLS and HTTP/2 that end here", port: "secure", url: "https://127.0.0.1:{port}", http2: true},
+		{name: "TLS that passes through", port: "through", url: "https://127.0.0.1:{port}", opaque: true},
 		{name: "no server", port: "nothing", url: "http://127.0.0.1:{port}", env: []string{"JENKINS_TOKEN_TIMEOUT=3s"}, want: "503, the controller is not ready"},
 	} {
 		l.pass(p, byPassword)
