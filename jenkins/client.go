@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jenkins-token/jenkins-token/internal/secret"
@@ -297,6 +298,7 @@ func (c *Client) send(ctx context.Context, r request, with *crumb, read func(*ht
 	if err := c.barred(r); err != nil {
 		return err
 	}
+	c.afresh()
 	return c.judge(ctx, r, c.exchange(ctx, r, with, read))
 }
 
@@ -305,12 +307,17 @@ func (c *Client) exchange(ctx context.Context, r request, with *crumb, read func
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 
-	var connected bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		// The transport asks anew only for a request of which nothing was written.
-		GetConn: func(string) { connected = false },
-		GotConn: func(httptrace.GotConnInfo) { connected = true },
-	})
+	var seen struct {
+		httptrace.ClientTrace
+		connected bool
+		written   atomic.Int32
+	}
+	// The transport sends a POST anew only when nothing of it was written, but a GET
+	// whenever a connection that was used before is cut.
+	seen.GetConn = func(string) { seen.connected = false }
+	seen.GotConn = func(httptrace.GotConnInfo) { seen.connected = true }
+	seen.WroteHeaders = func() { seen.written.Add(1) }
+	ctx = httptrace.WithClientTrace(ctx, &seen.ClientTrace)
 	var body io.Reader
 	if r.method == http.MethodPost {
 		body = strings.NewReader(r.form.Encode())
@@ -337,7 +344,7 @@ func (c *Client) exchange(ctx context.Context, r request, with *crumb, read func
 	answer, err := c.http.Reveal().Do(req)
 	if err != nil {
 		failed := c.fail(r, kindOf(err))
-		failed.Sent = connected
+		failed.Sent, failed.written = seen.connected, int(seen.written.Load())
 		failed.Err = cause(err)
 		if shown, ok := errors.AsType[*tls.CertificateVerificationError](err); ok && failed.Kind == KindAuthority {
 			failed.Issuer, failed.Kind = c.way.unverified(shown.UnverifiedCertificates)
@@ -349,7 +356,7 @@ func (c *Client) exchange(ctx context.Context, r request, with *crumb, read func
 	c.note(answer.Header)
 	if answer.StatusCode != http.StatusOK {
 		failed := c.fail(r, KindAnswer)
-		failed.Sent = true
+		failed.Sent, failed.written = true, int(seen.written.Load())
 		classify(failed, answer, c.now())
 		c.explain(ctx, failed)
 		if to, err := answer.Location(); err == nil && failed.Kind == KindRedirect && r.op != OpLogin {
@@ -359,7 +366,7 @@ func (c *Client) exchange(ctx context.Context, r request, with *crumb, read func
 	}
 	if err := read(answer); err != nil {
 		failed := c.fail(r, KindAnswer)
-		failed.Status, failed.Sent = answer.StatusCode, true
+		failed.Status, failed.Sent, failed.written = answer.StatusCode, true, int(seen.written.Load())
 		failed.named = ParseVersion(answer.Header.Get("X-Jenkins")).Known()
 		failed.json = strings.HasPrefix(answer.Header.Get("Content-Type"), "application/json")
 		var known Kind

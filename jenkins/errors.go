@@ -158,6 +158,7 @@ type Error struct {
 	CookiePath bool
 	named      bool // the answer had a valid X-Jenkins
 	json       bool // the answer said that it is JSON
+	written    int  // how often its headers were written
 
 	// Moved, of KindRedirect, is the root that the client should have been given, as
 	// far as the redirect tells it: where a load balancer sends a request on to

@@ -39,6 +39,18 @@ func (c *Client) barred(r request) error {
 	return nil
 }
 
+// afresh makes the next request use a new connection when it is the last that may show
+// a credential that has not worked: on one that was used before, the transport may send
+// a GET twice.
+func (c *Client) afresh() {
+	c.mu.Lock()
+	last := !c.trial.worked && c.trial.sent == trials-1
+	c.mu.Unlock()
+	if last {
+		c.Close()
+	}
+}
+
 // judge keeps what the outcome of a request with the credential says about it, and
 // examines one that Jenkins would not give. It returns the outcome, or a better one.
 func (c *Client) judge(ctx context.Context, r request, err error) error {
@@ -56,8 +68,8 @@ func (c *Client) judge(ctx context.Context, r request, err error) error {
 	case failed.Kind == KindRefused:
 		t.verdict = KindRefused
 	}
-	if failed != nil && failed.Sent {
-		t.sent++
+	if failed != nil && (failed.Sent || failed.written > 0) {
+		t.sent += max(1, failed.written)
 		t.last = failed
 	}
 	examine := !t.worked && !t.examined && failed != nil && failed.doubtful() && ctx.Err() == nil

@@ -128,6 +128,50 @@ func TestCredentialThatWorked(t *testing.T) {
 	}
 }
 
+// A connection that was used before and is cut makes net/http send a GET once more,
+// which counts like any other.
+func TestCutConnections(t *testing.T) {
+	t.Parallel()
+	cut := func(w http.ResponseWriter, _ *http.Request) {
+		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+			_ = conn.Close()
+		}
+	}
+	jenkinsIsThere := ofJenkins(text(200, "application/json", nobody))
+	for _, test := range []struct {
+		name          string
+		with, without http.HandlerFunc
+	}{
+		{"with a login", cut, jenkinsIsThere},
+		{"always", cut, cut},
+		{"after an answer", func() http.HandlerFunc {
+			var n atomic.Int64
+			return func(w http.ResponseWriter, r *http.Request) {
+				if n.Add(1) == 1 {
+					w.WriteHeader(http.StatusTooManyRequests)
+					return
+				}
+				cut(w, r)
+			}
+		}(), jenkinsIsThere},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			address, shown := front(t, test.with, test.without)
+			c := newClient(t, address, jenkins.Password(user, password))
+			_, _ = c.Probe(t.Context()) // leaves a connection to use again
+			for range 10 {
+				if _, err := c.WhoAmI(t.Context()); err == nil {
+					t.Fatal("got an answer")
+				}
+			}
+			if got := shown.Load(); got != 3 {
+				t.Errorf("requests with the credential: got %d, want 3", got)
+			}
+		})
+	}
+}
+
 func TestSpentCredential(t *testing.T) {
 	t.Parallel()
 	address, _ := front(t, text(429, "text/plain", bodyText), text(200, "application/json", nobody))
