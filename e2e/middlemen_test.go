@@ -338,6 +338,7 @@ http {
  server { listen 127.0.0.1:{{port away}}; location / { proxy_pass http://127.0.0.1:1; } }
  server { listen 127.0.0.1:{{port pause}}; location / { add_header Retry-After 600 always; return 503; } }
  server { listen 127.0.0.1:{{port reading}}; location / { limit_except GET { deny all; } proxy_pass http://{{jenkins}}; } }
+ server { listen 127.0.0.1:{{port mute}}; location / { if ($http_authorization) { return 444; } proxy_pass http://{{jenkins}}; } }
  server { listen 127.0.0.1:{{port other}}; location / { return 200 "hello"; } }
 }
 `), 0o600)
@@ -359,6 +360,7 @@ http {
 		{name: "a controller that is away", port: "away", url: "http://127.0.0.1:{port}", env: []string{"JENKINS_TOKEN_TIMEOUT=3s"}, want: "502, the controller is not ready"},
 		{name: "a pause longer than the timeout", port: "pause", url: "http://127.0.0.1:{port}", env: []string{"JENKINS_TOKEN_TIMEOUT=3s"}, want: "503, the controller is not ready"},
 		{name: "no POST", port: "reading", url: "http://127.0.0.1:{port}", works: true, want: "403, forbidden"},
+		{name: "no answer to a login", port: "mute", url: "http://127.0.0.1:{port}", want: "not sent again, the password has not worked yet", doctor: "the connection broke"},
 		{name: "another server", port: "other", url: "http://127.0.0.1:{port}", want: "200, something that is not Jenkins answered"},
 	} {
 		l.pass(p, byPassword)
