@@ -354,6 +354,9 @@ func (c *Client) exchange(ctx context.Context, r request, with *crumb, read func
 	}
 	defer drain(answer)
 	c.note(answer.Header)
+	if answer.StatusCode != http.StatusBadRequest {
+		c.way.answered.Store(true)
+	}
 	if answer.StatusCode != http.StatusOK {
 		failed := c.fail(r, KindAnswer)
 		failed.Sent, failed.written = true, int(seen.written.Load())

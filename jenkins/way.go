@@ -48,6 +48,9 @@ func connectAnswer(_ context.Context, proxy *url.URL, _ *http.Request, answer *h
 type way struct {
 	// asked is whether the server asked for a client certificate and none was there.
 	asked atomic.Bool
+	// answered is whether a request got through, so that neither a client certificate nor
+	// TLS is what is missing.
+	answered atomic.Bool
 	// met is whether a credential has worked, so that the controller is one.
 	met atomic.Bool
 	// given are the names of the authorities of [WithCA], encoded.
@@ -125,40 +128,70 @@ func (c *Client) explain(ctx context.Context, failed *Error) {
 	default:
 		return
 	}
+	if c.way.answered.Load() {
+		return
+	}
 	if failed.Kind == KindMethod && (failed.Status != http.StatusBadRequest || failed.named) {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, min(c.timeout, 2*time.Second))
+	defer cancel()
 	switch {
-	case c.root.Scheme == "https" && c.way.asked.Load():
+	case c.root.Scheme == "https" && c.way.asked.Load() && (failed.Kind != KindConnection || c.demandsCertificate(ctx)):
 		failed.Kind = KindClientCertificate
 	case c.root.Scheme == "http" && c.speaksTLS(ctx):
 		failed.Kind = KindTLSPort
 	}
 }
 
-// speaksTLS begins TLS with a port that was asked for plain http, and sends nothing.
+// speaksTLS reports whether a port that was asked for plain http begins TLS.
 func (c *Client) speaksTLS(ctx context.Context) bool {
+	conn := c.beginTLS(ctx)
+	if conn != nil {
+		_ = conn.Close()
+	}
+	return conn != nil
+}
+
+// demandsCertificate reports whether the server ends a connection without a client
+// certificate. With TLS 1.3 it says so after the handshake, and the alert gets lost when a
+// request was on its way. A server that does without one says nothing.
+func (c *Client) demandsCertificate(ctx context.Context) bool {
+	conn := c.beginTLS(ctx)
+	if conn == nil {
+		return false
+	}
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	defer func() { _ = conn.Close() }()
+	_, err := conn.Read(make([]byte, 1))
+	return kindOf(err) == KindCertificate
+}
+
+// beginTLS makes a connection of its own and sends nothing on it. It is nil when there is
+// none, or when a proxy is in between. The certificate says nothing here.
+func (c *Client) beginTLS(ctx context.Context) *tls.Conn {
 	transport := c.transport.Reveal()
 	if proxy := transport.Proxy; proxy != nil {
 		if u, err := proxy(&http.Request{URL: c.root}); err != nil || u != nil {
-			return false // the answer is the proxy's
+			return nil
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, min(c.timeout, 2*time.Second))
-	defer cancel()
 	dial := transport.DialContext
 	if dial == nil {
 		dial = new(net.Dialer).DialContext
 	}
 	address := c.root.Host
 	if c.root.Port() == "" {
-		address = net.JoinHostPort(c.root.Hostname(), "80")
+		address = net.JoinHostPort(c.root.Hostname(), map[string]string{"http": "80", "https": "443"}[c.root.Scheme])
 	}
-	conn, err := dial(ctx, "tcp", address)
+	raw, err := dial(ctx, "tcp", address)
 	if err != nil {
-		return false
+		return nil
 	}
-	defer func() { _ = conn.Close() }()
-	// The certificate says nothing here: whatever answers as TLS does speaks it.
-	return tls.Client(conn, &tls.Config{InsecureSkipVerify: true, ServerName: c.root.Hostname()}).HandshakeContext(ctx) == nil
+	conn := tls.Client(raw, &tls.Config{InsecureSkipVerify: true, ServerName: c.root.Hostname()})
+	if conn.HandshakeContext(ctx) != nil {
+		_ = raw.Close()
+		return nil
+	}
+	return conn
 }

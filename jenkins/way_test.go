@@ -7,7 +7,9 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jenkins-token/jenkins-token/jenkins"
 )
@@ -146,5 +148,36 @@ func TestOldTLSGetsNoClientCertificate(t *testing.T) {
 	_, err := newClient(t, address, jenkins.APIToken(user, tokenText), jenkins.WithCA(ca.pem), jenkins.WithClientCertificate(client.pem, key)).CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 	if failed := failure(t, err, jenkins.KindOldTLS); failed.Sent || shown {
 		t.Errorf("got sent %t, the certificate shown %t, want neither", failed.Sent, shown)
+	}
+}
+
+// A server that asks for a client certificate and does without one works: a connection to
+// it that breaks has another cause, and can be tried again.
+func TestClientCertificateThatIsNotNeeded(t *testing.T) {
+	t.Parallel()
+	ca, _, _ := authority{}.issue(t, nil)
+	_, pair, _ := ca.issue(t, nil)
+	for _, before := range []bool{true, false} { // whether an answer came before
+		var cut atomic.Bool
+		address := serveTLS(t, &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequestClientCert, NextProtos: []string{"http/1.1"}}, func(w http.ResponseWriter, _ *http.Request) {
+			if !cut.Load() {
+				_, _ = w.Write([]byte(`{"name":"alice","anonymous":false}`))
+				return
+			}
+			if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+				_ = conn.Close()
+			}
+		})
+		c := newClient(t, address, jenkins.APIToken(user, tokenText), jenkins.WithCA(ca.pem), jenkins.WithRequestTimeout(500*time.Millisecond))
+		if before {
+			if _, err := c.WhoAmI(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cut.Store(true)
+		_, err := c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
+		if failed := failure(t, err, jenkins.KindConnection); !failed.Unclear() {
+			t.Error("got a clear failure, want it unclear whether a token was created")
+		}
 	}
 }
