@@ -88,12 +88,10 @@ func (c *Client) judge(ctx context.Context, r request, err error) error {
 // it took: its filter for logins stands before everything else.
 func (e *Error) accepted() bool {
 	switch e.Kind {
-	case KindPermission, KindOwner, KindCrumb, KindRejected, KindPage, KindCut:
+	case KindPermission, KindCrumb, KindRejected:
 		return true
-	case KindNotFound, KindForbidden, KindMethod:
-		return e.named
 	}
-	return false
+	return e.settled() && e.named // without the header any web server can answer like that
 }
 
 // doubtful reports whether something else than Jenkins may have answered, or the
@@ -104,10 +102,8 @@ func (e *Error) doubtful() bool {
 		return true
 	case KindConnection, KindTimeout:
 		return e.Sent
-	case KindForbidden, KindMethod, KindNotFound:
-		return !e.named
 	}
-	return false
+	return e.settled() && !e.named
 }
 
 // Proven reports whether an answer has shown that the controller accepts the client's
@@ -127,7 +123,7 @@ func (c *Client) examine(ctx context.Context, r request, failed *Error) error {
 	_, err := c.identity(ctx, whoAmI(true))
 	bare, _ := errors.AsType[*Error](err)
 	switch {
-	case err == nil && failed.Kind != KindForbidden && failed.Kind != KindMethod && failed.Kind != KindNotFound:
+	case err == nil && !failed.settled():
 		return c.examineLogin(ctx, r, failed)
 	case bare != nil && !c.way.met.Load() && failed.other() && bare.other() && !c.serves(ctx):
 		failed.Kind = KindOther
@@ -146,6 +142,15 @@ func (c *Client) serves(ctx context.Context) bool {
 	})
 	failed, _ := errors.AsType[*Error](err)
 	return named || failed != nil && failed.named
+}
+
+// settled reports whether a failure is final whatever the credential is worth.
+func (e *Error) settled() bool {
+	switch e.Kind {
+	case KindOwner, KindPage, KindCut, KindForbidden, KindMethod, KindNotFound:
+		return true
+	}
+	return false
 }
 
 // examineLogin asks once more who the client is, with the credential. After requests
@@ -176,10 +181,10 @@ func (e *Error) other() bool {
 		return false
 	}
 	switch e.Kind {
-	case KindAnswer, KindForbidden, KindMethod, KindNotFound, KindLoginPage:
+	case KindAnswer, KindLoginPage:
 		return true
 	}
-	return false
+	return e.settled()
 }
 
 // conclude ends the sending of the credential.

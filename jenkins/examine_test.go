@@ -253,3 +253,25 @@ func TestCookieOfAnotherPath(t *testing.T) {
 		}
 	}
 }
+
+// What any web server can answer does not prove that a credential works: a page without
+// tokens, and a 403 without a body.
+func TestAnswersThatProveNothing(t *testing.T) {
+	t.Parallel()
+	page := text(200, "text/html", "<html><body>hello</body></html>")
+	none := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }
+	for name, answer := range map[string]http.HandlerFunc{"a page": page, "403 without a body": none} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			address, shown := front(t, answer, answer)
+			c := newClient(t, address, jenkins.APIToken(user, tokenText))
+			failure(t, tokens(t.Context(), c, 1000, func(jenkins.ListedToken) bool { return true }), jenkins.KindOther)
+			for range 9 {
+				failure(t, c.RevokeToken(t.Context(), uuid), jenkins.KindOther)
+			}
+			if got := shown.Load(); got != 1 || c.Proven() {
+				t.Errorf("got %d requests with the credential, proven %t, want 1, false", got, c.Proven())
+			}
+		})
+	}
+}
