@@ -13,7 +13,6 @@ import (
 
 	"github.com/jenkins-token/jenkins-token/internal/ci"
 	"github.com/jenkins-token/jenkins-token/internal/lease"
-	"github.com/jenkins-token/jenkins-token/internal/secret"
 	"github.com/jenkins-token/jenkins-token/internal/settings"
 	"github.com/jenkins-token/jenkins-token/jenkins"
 )
@@ -102,14 +101,6 @@ func foreign(text string) string {
 	return strconv.Quote(ci.Clean(text))
 }
 
-// nowhere keeps no record and masks nothing: the token that --write makes is
-// handed to nobody and printed nowhere, and its name is enough for a sweep.
-type nowhere struct{}
-
-func (nowhere) Keep(lease.Record) error    { return nil }
-func (nowhere) Drop()                      {}
-func (nowhere) Mask([]secret.String) error { return nil }
-
 // write makes a token and revokes it, when --write wants it.
 func (d *diagnosis) write(ctx context.Context) {
 	switch {
@@ -126,7 +117,7 @@ func (d *diagnosis) write(ctx context.Context) {
 	record, left, err := lease.Acquire(ctx, d.j.life(d.left()), d.client, lease.Order{
 		URL: d.settings.URL.String(), Username: d.settings.Username, ForUser: d.settings.ForUser,
 		Where: run.Where, Run: run.ID, Label: "doctor", TTL: doctorTTL, Settings: post,
-	}, nowhere{})
+	}, lease.Discard{})
 	if err != nil {
 		d.fail("write", "no token came of it: "+err.Error(), err)
 		d.j.report(left)

@@ -37,6 +37,19 @@ type Keeper interface {
 	Mask([]secret.String) error
 }
 
+// Discard keeps no record and masks nothing: for a token that is passed to nobody and
+// printed nowhere, whose name is enough for a sweep.
+type Discard struct{}
+
+// Keep implements [Keeper].
+func (Discard) Keep(Record) error { return nil }
+
+// Drop implements [Keeper].
+func (Discard) Drop() {}
+
+// Mask implements [Keeper].
+func (Discard) Mask([]secret.String) error { return nil }
+
 // createTries bounds the tokens asked for in one command.
 const createTries = 12
 

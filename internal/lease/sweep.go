@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jenkins-token/jenkins-token/internal/secret"
 	"github.com/jenkins-token/jenkins-token/jenkins"
 )
 
@@ -308,7 +307,7 @@ func (w *sweep) createOwn() {
 	order, life := *w.Own, w.Life
 	order.Label, order.TTL = "sweep", ownTTL
 	life.Timeout = min(life.Timeout, ownTime)
-	record, left, err := Acquire(w.signalled, life, w.Account, order, nobody{})
+	record, left, err := Acquire(w.signalled, life, w.Account, order, Discard{})
 	w.result.Left = left
 	switch {
 	case err == nil:
@@ -318,14 +317,6 @@ func (w *sweep) createOwn() {
 		w.Life.Notice("the sweep uses the password, because it could not create a token for itself: " + err.Error())
 	}
 }
-
-// nobody keeps nothing: a sweep's own token is never shown, and its name tells the
-// next sweep when it is over.
-type nobody struct{}
-
-func (nobody) Keep(Record) error          { return nil }
-func (nobody) Drop()                      {}
-func (nobody) Mask([]secret.String) error { return nil }
 
 // revoke revokes what was found, until no token has been revoked for the time of the
 // timeout. What time can mend is tried again after all others. After a signal it
