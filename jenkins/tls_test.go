@@ -223,6 +223,29 @@ func TestHTTP2(t *testing.T) {
 	}
 }
 
+// tunnel answers a CONNECT as a proxy that reaches address.
+func tunnel(t *testing.T, w http.ResponseWriter, r *http.Request, address string) {
+	t.Helper()
+	to, err := net.Dial("tcp", address)
+	if r.Method != http.MethodConnect || err != nil {
+		w.WriteHeader(http.StatusBadGateway)
+		return
+	}
+	defer to.Close()
+	from, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer from.Close()
+	_, _ = io.WriteString(from, "HTTP/1.1 200 OK\r\n\r\n")
+	go func() {
+		_, _ = io.Copy(to, buffered)
+		_ = to.Close()
+	}()
+	_, _ = io.Copy(from, to)
+}
+
 func TestWithProxy(t *testing.T) {
 	t.Parallel()
 	srv := jenkinstest.StartTLS(t, jenkinstest.WithUser(user, password))
@@ -232,24 +255,7 @@ func TestWithProxy(t *testing.T) {
 		mu.Lock()
 		connects = append(connects, r.Header.Clone())
 		mu.Unlock()
-		to, err := net.Dial("tcp", r.Host)
-		if r.Method != http.MethodConnect || err != nil {
-			w.WriteHeader(http.StatusBadGateway)
-			return
-		}
-		defer to.Close()
-		from, buffered, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer from.Close()
-		_, _ = io.WriteString(from, "HTTP/1.1 200 OK\r\n\r\n")
-		go func() {
-			_, _ = io.Copy(to, buffered)
-			_ = to.Close()
-		}()
-		_, _ = io.Copy(from, to)
+		tunnel(t, w, r, r.Host)
 	})
 	var asked []string
 	through := func(u *url.URL) (*url.URL, error) {
@@ -322,24 +328,7 @@ func TestProxyAuthorization(t *testing.T) {
 			t.Errorf("%s: got the header, want none", r.Method)
 		}
 		connects.Add(1)
-		to, err := net.Dial("tcp", strings.TrimPrefix(origin.URL, "https://"))
-		if r.Method != http.MethodConnect || err != nil {
-			w.WriteHeader(http.StatusBadGateway)
-			return
-		}
-		defer to.Close()
-		from, buffered, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer from.Close()
-		_, _ = io.WriteString(from, "HTTP/1.1 200 OK\r\n\r\n")
-		go func() {
-			_, _ = io.Copy(to, buffered)
-			_ = to.Close()
-		}()
-		_, _ = io.Copy(from, to)
+		tunnel(t, w, r, strings.TrimPrefix(origin.URL, "https://"))
 	})
 	proxy, err := url.Parse(address)
 	if err != nil {

@@ -2,6 +2,7 @@ package settings
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -74,10 +75,8 @@ func wrapping(text string) (string, []flaw) {
 }
 
 func add(found []flaw, f flaw) []flaw {
-	for _, one := range found {
-		if one == f {
-			return found
-		}
+	if slices.Contains(found, f) {
+		return found
 	}
 	return append(found, f)
 }
