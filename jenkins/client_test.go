@@ -320,3 +320,15 @@ func TestWithACredentialThatCannotBeSent(t *testing.T) {
 		t.Errorf("got %d requests, want none", len(got))
 	}
 }
+
+// net/http sends a POST with one of these a second time when its connection is cut, and
+// a creation that is repeated makes a second token.
+func TestHeadersThatRepeatAPost(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"Idempotency-Key", "idempotency-key", "X-Idempotency-Key"} {
+		_, err := jenkins.New(root(t, "https://ci.example.com"), jenkins.APIToken(user, tokenText), jenkins.WithHeaders(http.Header{name: {"1"}}))
+		if err == nil {
+			t.Errorf("%s: got a client, want an error", name)
+		}
+	}
+}

@@ -59,7 +59,8 @@ func IsReserved(name string) bool {
 	name = textproto.CanonicalMIMEHeaderKey(name)
 	switch name {
 	case "Authorization", "Cookie", "Host", "Content-Length", "Content-Type", "Content-Encoding", "Transfer-Encoding", "Te", "Trailer",
-		"Connection", "Keep-Alive", "Upgrade", "Expect", "Forwarded", "Referer", "Origin", "Via", "Accept", "Accept-Language", "Accept-Encoding", "User-Agent", "Range":
+		"Connection", "Keep-Alive", "Upgrade", "Expect", "Forwarded", "Referer", "Origin", "Via", "Accept", "Accept-Language", "Accept-Encoding", "User-Agent", "Range",
+		"Idempotency-Key", "X-Idempotency-Key": // with these net/http sends a POST a second time
 		return true
 	}
 	for _, prefix := range []string{"Proxy-", "Sec-", "X-Forwarded-", "X-Http-Method", "If-"} {
