@@ -93,13 +93,11 @@ func (s *span) cleaning(l Life) (context.Context, context.CancelFunc) {
 // would pass the budget: measured on a real Jenkins, this is what 100 creations
 // at once for one account need.
 type pauses struct {
-	life Life
-	next time.Duration
-	left time.Duration
-	told bool // why it is tried again
-	// limited is the last pause after a rate limit, for which the controller was asked
-	// without a credential.
-	limited time.Duration
+	life       Life
+	next       time.Duration
+	left       time.Duration
+	told       bool          // why it is tried again
+	afterProbe time.Duration // the last pause between a question without a credential and a repeat
 }
 
 func (l Life) pauses(budget time.Duration) *pauses {
@@ -222,8 +220,8 @@ func (p *pauses) again(ctx context.Context, c *jenkins.Client, failed error) boo
 	if !limited(failed) {
 		return p.wait(ctx, nil)
 	}
-	p.limited = min(max(2*p.limited, limitedPause), longLimited)
-	return p.pause(ctx, p.limited+time.Duration(p.life.jitter()*float64(p.limited/2)))
+	p.afterProbe = min(max(2*p.afterProbe, limitedPause), longLimited)
+	return p.pause(ctx, p.afterProbe+time.Duration(p.life.jitter()*float64(p.afterProbe/2)))
 }
 
 // pause waits for d where there is time for it.
