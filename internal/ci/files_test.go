@@ -48,7 +48,7 @@ func TestRefusedFiles(t *testing.T) {
 		{"an output of Cloud Build", "cloudbuild", "/builder/outputs/output", true},
 		{"the workspace of Cloud Build, all that steps share", "cloudbuild", "/workspace/lease.json", false},
 		{"anywhere on a machine that is not known", "plain", "/tmp/lease.json", false},
-		{"the workspace on GitHub", "github", "/home/runner/work/web/web/lease.json", false},
+		{"the workspace on GitHub", "github", "/github/workspace/lease.json", false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
