@@ -223,19 +223,19 @@ func (j *job) connection(failed *jenkins.Error) []string {
 	case jenkins.KindNotTLS:
 		return []string{"is the port that of plain http? then url begins with http:// (and needs allow-http)"}
 	case jenkins.KindProxy:
-		return []string{"is the address in HTTPS_PROXY or HTTP_PROXY right? hosts to be reached without it belong in NO_PROXY"}
+		return []string{"is the address in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY right? hosts to be reached without it belong in NO_PROXY"}
 	case jenkins.KindProxyAddress:
-		return []string{"see HTTPS_PROXY and HTTP_PROXY: percent-encode the user name and the password in them"}
+		return []string{"see HTTPS_PROXY, HTTP_PROXY and ALL_PROXY: percent-encode the user name and the password in them"}
 	case jenkins.KindProxyLogin:
-		return []string{"write the proxy's user name and password into HTTPS_PROXY or HTTP_PROXY: http://USER:PASSWORD@HOST:PORT, percent-encoded"}
+		return []string{"write the proxy's user name and password into its variable (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY): http://USER:PASSWORD@HOST:PORT, percent-encoded"}
 	case jenkins.KindProxyRefused:
-		return []string{"the user name or the password in HTTPS_PROXY or HTTP_PROXY is wrong; percent-encode both"}
+		return []string{"the user name or the password in the proxy's variable (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY) is wrong; percent-encode both"}
 	case jenkins.KindProxyForbidden:
 		return []string{"let the proxy's administrator allow it, or put the host into NO_PROXY"}
 	case jenkins.KindProxyTarget:
 		return []string{"is the controller running, and may the proxy reach it? hosts to be reached without the proxy belong in NO_PROXY"}
 	case jenkins.KindProxyTLS:
-		return []string{"write http:// in HTTPS_PROXY if the proxy itself does not speak TLS; its certificate has to be one of the system's or of ca-certificate"}
+		return []string{"write http:// in the proxy's variable (HTTPS_PROXY or ALL_PROXY) if the proxy itself does not speak TLS; its certificate has to be one of the system's or of ca-certificate"}
 	case jenkins.KindResolve:
 		return []string{"a name of a service container is known only in its job's network; VPN names only to a runner inside"}
 	case jenkins.KindConnect:
