@@ -82,7 +82,7 @@ func storyProgram() *command.Program {
 	p.Version = "jenkins-token v0.0.0 (commit 0000000, go1.26 linux/amd64)"
 	p.Pause = func(ctx context.Context, d time.Duration) error { now = now.Add(d); return ctx.Err() }
 	if full := os.Getenv("STORY_FULL"); full != "" {
-		p.Around = func(what string, write func() error) error {
+		p.AroundWrite = func(what string, write func() error) error {
 			if strings.HasPrefix(what, full) {
 				return &ci.ChannelError{Channel: "step output", Variable: "GITHUB_OUTPUT", Err: syscall.ENOSPC}
 			}
@@ -375,7 +375,7 @@ func storyEnv(ts *testscript.TestScript) []string {
 		"GITHUB_EVENT_NAME", "GITHUB_EVENT_PATH", "GITHUB_ACTOR", "GITHUB_OUTPUT", "GITHUB_STATE", "GITHUB_STEP_SUMMARY", "RUNNER_TEMP",
 		"ACT", "GITEA_ACTIONS", "FORGEJO_ACTIONS", "CI", "DRONE", "BUILD_TAG", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy",
 		"JENKINS_URL", "JENKINS_USERNAME", "JENKINS_USER_ID", "JENKINS_PASSWORD", "JENKINS_PASSWORD_FILE", "JENKINS_API_TOKEN",
-		"JENKINS_TOKEN_URL", "JENKINS_TOKEN_TTL", "JENKINS_TOKEN_LABEL", "JENKINS_TOKEN_WHERE", "JENKINS_TOKEN_TIMEOUT", "JENKINS_TOKEN_ALLOW_HTTP", "JENKINS_TOKEN_CA_CERTIFICATE", "JENKINS_TOKEN_HEADERS", "JENKINS_TOKEN_RUN",
+		"JENKINS_TOKEN_URL", "JENKINS_TOKEN_TTL", "JENKINS_TOKEN_LABEL", "JENKINS_TOKEN_PROJECT", "JENKINS_TOKEN_TIMEOUT", "JENKINS_TOKEN_ALLOW_HTTP", "JENKINS_TOKEN_CA_CERTIFICATE", "JENKINS_TOKEN_HEADERS", "JENKINS_TOKEN_RUN",
 		"JENKINS_TOKEN_BEARER_TOKEN", "JENKINS_TOKEN_CLIENT_CERTIFICATE", "JENKINS_TOKEN_CLIENT_KEY", "INPUT_URL", "INPUT_ALLOW_HTTP", "INPUT_CA_CERTIFICATE", "INPUT_API_TOKEN", "STATE_LEASE",
 		"PLUGIN_COMMAND", "PLUGIN_URL", "PLUGIN_USERNAME", "PLUGIN_PASSWORD", "PLUGIN_LEASE",
 	} {

@@ -17,10 +17,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jenkins-token/jenkins-token/internal/child"
 	"github.com/jenkins-token/jenkins-token/internal/ci"
 	"github.com/jenkins-token/jenkins-token/internal/command"
 	"github.com/jenkins-token/jenkins-token/internal/file"
+	"github.com/jenkins-token/jenkins-token/internal/process"
 )
 
 func main() {
@@ -47,7 +47,7 @@ func settleRoots(p *command.Program) {
 func run(p *command.Program) int {
 	// Before anything reads a secret, and for all commands: what they start, or a
 	// process that an earlier step left behind, could read it here.
-	p.Exposed = child.HideProcess()
+	p.NotHidden = process.HideProcess()
 	// net/http writes what a server sends unasked to the standard logger, and a
 	// runner obeys commands anywhere in standard error.
 	log.SetOutput(io.Discard)
@@ -61,28 +61,28 @@ func run(p *command.Program) int {
 func newProgram() *command.Program {
 	hostname, _ := os.Hostname()
 	return &command.Program{
-		Args:       os.Args,
-		Lookup:     os.LookupEnv,
-		Environ:    os.Environ,
-		Stdin:      os.Stdin,
-		Stdout:     os.Stdout,
-		Stderr:     os.Stderr,
-		Terminal:   terminal(os.Stdout),
-		StderrTTY:  terminal(os.Stderr),
-		Nowhere:    nowhere(os.Stdout),
-		Merged:     same(os.Stdout, os.Stderr),
-		ReadFile:   readFile,
-		ReadGiven:  readGiven,
-		Exists:     exists,
-		Executable: os.Executable,
-		LookPath:   exec.LookPath,
-		First:      os.Getpid() == 1,
-		Tool:       tool,
-		Hostname:   hostname,
-		Now:        time.Now,
-		Pause:      pause,
-		Random:     rand.Reader,
-		Version:    version(),
+		Args:            os.Args,
+		Lookup:          os.LookupEnv,
+		Environ:         os.Environ,
+		Stdin:           os.Stdin,
+		Stdout:          os.Stdout,
+		Stderr:          os.Stderr,
+		StdoutTTY:       terminal(os.Stdout),
+		StderrTTY:       terminal(os.Stderr),
+		StdoutDiscarded: nowhere(os.Stdout),
+		StdoutIsStderr:  same(os.Stdout, os.Stderr),
+		ReadFile:        readFile,
+		ReadGiven:       readGiven,
+		Exists:          exists,
+		Executable:      os.Executable,
+		LookPath:        exec.LookPath,
+		IsPID1:          os.Getpid() == 1,
+		Tool:            tool,
+		Hostname:        hostname,
+		Now:             time.Now,
+		Pause:           pause,
+		Random:          rand.Reader,
+		Version:         version(),
 	}
 }
 

@@ -32,7 +32,7 @@ type hotPath struct {
 func hotPaths(tb testing.TB) []hotPath {
 	created := canned(tb, "application/json", fmt.Sprintf(`{"status":"ok","data":{"tokenName":%q,"tokenUuid":%q,"tokenValue":%q}}`, tokenName, tokenUUID, tokenValue))
 	page := canned(tb, "text/html", tokenPage(tb, 100))
-	record := lease.Record{
+	record := lease.Lease{
 		URL: "https://jenkins.example.com", Username: username, Names: []string{tokenName}, TokenName: tokenName, TokenUUID: tokenUUID,
 		Token: secret.New(tokenValue), Settings: settings.Post{Revoke: true, OnRevokeFailure: settings.Warn, Sweep: true, Timeout: "30s"},
 	}

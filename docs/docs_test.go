@@ -89,14 +89,14 @@ func TestInputs(t *testing.T) {
 	}{
 		{dir: ".", making: true},
 		{dir: "revoke", own: []string{"token-uuid"}},
-		{dir: "sweep", own: []string{"where", "run", "label", "dry-run"}},
+		{dir: "sweep", own: []string{"project", "run", "label", "dry-run"}},
 	} {
 		t.Run(test.dir, func(t *testing.T) {
 			t.Parallel()
 			got := readAction(t, test.dir).Inputs
 			var names []string
 			for _, s := range settings.All() {
-				if s.Making && !test.making {
+				if s.Creates && !test.making {
 					continue
 				}
 				names = append(names, s.Name)

@@ -160,7 +160,7 @@ func texts(file *ast.File) []ast.Expr {
 			}
 			all = append(all, n.Args[i])
 		case *ast.FuncDecl:
-			if n.Name.Name == "Error" && n.Recv != nil || n.Name.Name == "what" && n.Recv != nil || n.Name.Name == "remains" {
+			if n.Name.Name == "Error" && n.Recv != nil || n.Name.Name == "what" && n.Recv != nil || n.Name.Name == "leftoverText" {
 				all = append(all, parts(n.Body)...)
 			}
 		}

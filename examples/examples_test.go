@@ -112,7 +112,7 @@ func TestPipelines(t *testing.T) {
 	t.Parallel()
 	for _, p := range pipelines() {
 		for _, broken := range []bool{false, true} {
-			if broken && p.where == "" {
+			if broken && p.project == "" {
 				continue // nothing but a sweep
 			}
 			name := p.file
@@ -214,7 +214,7 @@ func play(t *testing.T, p pipeline, broken bool) {
 	if !slices.Equal(tokens, []string{own}) {
 		t.Errorf("tokens left: %q\n%s", tokens, w.log.String())
 	}
-	if p.where == "" {
+	if p.project == "" {
 		if w.failed {
 			t.Errorf("failed:\n%s", w.log.String())
 		}
@@ -225,7 +225,7 @@ func play(t *testing.T, p pipeline, broken bool) {
 	for _, r := range j.Requests() {
 		if name := r.Form.Get("newTokenName"); name != "" {
 			made++
-			if want := "jenkins-token:" + p.where + ":"; !strings.HasPrefix(name, want) {
+			if want := "jenkins-token:" + p.project + ":"; !strings.HasPrefix(name, want) {
 				t.Errorf("the token is named %s, want %s…", name, want)
 			}
 		}

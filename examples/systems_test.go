@@ -13,16 +13,16 @@ import (
 
 // pipeline is a file, and how its system runs what stands in it.
 type pipeline struct {
-	system string
-	file   string
-	also   string            // a second file that belongs to it
-	schema string            // of the system
-	env    map[string]string // what the system sets, as its documentation has it
-	given  bool              // the secrets are variables of every step
-	where  string            // what names the place in the token's name; empty: makes no token
-	tokens int               // how many tokens are made, if not one
-	sweeps bool              // revokes what others have left
-	jobs   func(w *world, text string) [][]step
+	system  string
+	file    string
+	also    string            // a second file that belongs to it
+	schema  string            // of the system
+	env     map[string]string // what the system sets, as its documentation has it
+	given   bool              // the secrets are variables of every step
+	project string            // in the token's name; empty: makes no token
+	tokens  int               // how many tokens are made, if not one
+	sweeps  bool              // revokes what others have left
+	jobs    func(w *world, text string) [][]step
 }
 
 func pipelines() []pipeline {
@@ -34,57 +34,57 @@ func pipelines() []pipeline {
 		"CI": "woodpecker", "CI_SYSTEM_HOST": "ci.example", "CI_REPO": "acme/web", "CI_PIPELINE_NUMBER": "8", "CI_WORKFLOW_NAME": "release", "CI_STEP_NAME": "deploy",
 	}
 	return []pipeline{
-		{system: "github", file: "github/deploy.yml", schema: "github-workflows", env: github, where: "github.com/acme/web", jobs: githubJobs},
-		{system: "github", file: "github/without-docker.yml", schema: "github-workflows", env: github, where: "github.com/acme/web", tokens: 2, jobs: githubJobs},
+		{system: "github", file: "github/deploy.yml", schema: "github-workflows", env: github, project: "github.com/acme/web", jobs: githubJobs},
+		{system: "github", file: "github/without-docker.yml", schema: "github-workflows", env: github, project: "github.com/acme/web", tokens: 2, jobs: githubJobs},
 		{system: "github", file: "github/sweep.yml", schema: "github-workflows", env: github, sweeps: true, jobs: githubJobs},
-		{system: "gitlab", file: "gitlab/.gitlab-ci.yml", schema: "gitlab-ci", given: true, where: "gitlab.example/acme/web", tokens: 2, jobs: gitlabJobs, env: map[string]string{
+		{system: "gitlab", file: "gitlab/.gitlab-ci.yml", schema: "gitlab-ci", given: true, project: "gitlab.example/acme/web", tokens: 2, jobs: gitlabJobs, env: map[string]string{
 			"GITLAB_CI": "true", "CI": "true", "CI_SERVER_FQDN": "gitlab.example", "CI_PROJECT_PATH": "acme/web", "CI_PIPELINE_ID": "4711", "CI_JOB_ID": "90210",
 			"CI_JOB_NAME": "deploy", "CI_PROJECT_DIR": "$WORK/work",
 		}},
-		{system: "azure", file: "azure/azure-pipelines.yml", schema: "azure-pipelines", where: "dev.azure.com/fabrikam/web", jobs: azureJobs, env: map[string]string{
+		{system: "azure", file: "azure/azure-pipelines.yml", schema: "azure-pipelines", project: "dev.azure.com/fabrikam/web", jobs: azureJobs, env: map[string]string{
 			"TF_BUILD": "True", "SYSTEM_COLLECTIONURI": "https://dev.azure.com/fabrikam/", "SYSTEM_TEAMPROJECT": "web", "BUILD_BUILDID": "812",
 			"SYSTEM_JOBATTEMPT": "1", "SYSTEM_JOBNAME": "deploy", "AGENT_TEMPDIRECTORY": "$WORK/_temp", "PIPELINE_WORKSPACE": "$WORK/1",
 		}},
-		{system: "buildkite", file: "buildkite/pipeline.yml", schema: "buildkite", given: true, where: "buildkite.com/acme/web", jobs: buildkiteJobs, env: map[string]string{
+		{system: "buildkite", file: "buildkite/pipeline.yml", schema: "buildkite", given: true, project: "buildkite.com/acme/web", jobs: buildkiteJobs, env: map[string]string{
 			"BUILDKITE": "true", "BUILDKITE_ORGANIZATION_SLUG": "acme", "BUILDKITE_PIPELINE_SLUG": "web", "BUILDKITE_BUILD_NUMBER": "1514", "BUILDKITE_RETRY_COUNT": "0",
 			"BUILDKITE_STEP_KEY": "deploy", "BUILDKITE_JOB_ID": "e44f9784", "BUILDKITE_BUILD_CHECKOUT_PATH": "$WORK/work",
 		}},
-		{system: "circleci", file: "circleci/config.yml", schema: "circle-ci", given: true, where: "circleci.com/acme/web", jobs: circleciJobs, env: map[string]string{
+		{system: "circleci", file: "circleci/config.yml", schema: "circle-ci", given: true, project: "circleci.com/acme/web", jobs: circleciJobs, env: map[string]string{
 			"CIRCLECI": "true", "CI": "true", "CIRCLE_PROJECT_USERNAME": "acme", "CIRCLE_PROJECT_REPONAME": "web", "CIRCLE_WORKFLOW_ID": "2e9f61e0",
 			"CIRCLE_BUILD_NUM": "33", "CIRCLE_JOB": "deploy", "CIRCLE_WORKING_DIRECTORY": "$WORK/work",
 		}},
-		{system: "bitbucket", file: "bitbucket/bitbucket-pipelines.yml", schema: "bitbucket-pipelines", given: true, where: "bitbucket.org/acme/web", jobs: bitbucketJobs, env: map[string]string{
+		{system: "bitbucket", file: "bitbucket/bitbucket-pipelines.yml", schema: "bitbucket-pipelines", given: true, project: "bitbucket.org/acme/web", jobs: bitbucketJobs, env: map[string]string{
 			"CI": "true", "BITBUCKET_BUILD_NUMBER": "7", "BITBUCKET_REPO_FULL_NAME": "acme/web", "BITBUCKET_STEP_RUN_NUMBER": "1", "BITBUCKET_CLONE_DIR": "$WORK/work",
 		}},
-		{system: "woodpecker", file: "woodpecker/.woodpecker.yml", schema: "woodpecker-ci", where: "ci.example/acme/web", env: woodpecker, jobs: pluginJobs},
+		{system: "woodpecker", file: "woodpecker/.woodpecker.yml", schema: "woodpecker-ci", project: "ci.example/acme/web", env: woodpecker, jobs: pluginJobs},
 		{system: "woodpecker", file: "woodpecker/.woodpecker-sweep.yml", schema: "woodpecker-ci", sweeps: true, env: woodpecker, jobs: pluginJobs},
-		{system: "drone", file: "drone/.drone.yml", schema: "drone-ci", where: "drone.example/acme/web", sweeps: true, jobs: pluginJobs, env: map[string]string{
+		{system: "drone", file: "drone/.drone.yml", schema: "drone-ci", project: "drone.example/acme/web", sweeps: true, jobs: pluginJobs, env: map[string]string{
 			"CI": "true", "DRONE": "true", "DRONE_SYSTEM_HOST": "drone.example", "DRONE_REPO": "acme/web", "DRONE_BUILD_NUMBER": "9",
 			"DRONE_STAGE_NAME": "release", "DRONE_STEP_NAME": "deploy", "DRONE_OUTPUT": "$WORK/output.env",
 		}},
-		{system: "drone", file: "harness/pipeline.yaml", where: "harness/a1/acme/web/release", jobs: harnessJobs, env: map[string]string{
+		{system: "drone", file: "harness/pipeline.yaml", project: "harness/a1/acme/web/release", jobs: harnessJobs, env: map[string]string{
 			"HARNESS_ACCOUNT_ID": "a1", "HARNESS_ORG_ID": "acme", "HARNESS_PROJECT_ID": "web", "HARNESS_PIPELINE_ID": "release", "HARNESS_BUILD_ID": "12",
 			"HARNESS_STAGE_ID": "deploy", "HARNESS_STEP_ID": "start",
 		}},
-		{system: "teamcity", file: "teamcity/settings.kts", given: true, where: "teamcity.example/Web-Shop/Deploy", jobs: teamcityJobs, env: map[string]string{
+		{system: "teamcity", file: "teamcity/settings.kts", given: true, project: "teamcity.example/Web-Shop/Deploy", jobs: teamcityJobs, env: map[string]string{
 			"TEAMCITY_VERSION": "2025.07", "TEAMCITY_PROJECT_NAME": "Web Shop", "TEAMCITY_BUILDCONF_NAME": "Deploy", "BUILD_NUMBER": "41", "BUILD_URL": "https://teamcity.example/build/1234",
 		}},
-		{system: "jenkins", file: "jenkins/Jenkinsfile", where: "ci.example/acme/web", jobs: jenkinsJobs, env: map[string]string{
+		{system: "jenkins", file: "jenkins/Jenkinsfile", project: "ci.example/acme/web", jobs: jenkinsJobs, env: map[string]string{
 			"BUILD_TAG": "jenkins-acme-web-12", "BUILD_URL": "https://ci.example/job/acme/job/web/12/", "JOB_NAME": "acme/web", "BUILD_NUMBER": "12", "JOB_BASE_NAME": "web",
 			"STAGE_NAME": "deploy", "WORKSPACE": "$WORK/work", "WORKSPACE_TMP": "$WORK/work@tmp", "JENKINS_URL": "https://ci.example/",
 		}},
-		{system: "tekton", file: "tekton/pipeline.yaml", also: "tekton/task.yaml", schema: "tekton-v1-pipeline", where: "tekton", jobs: tektonJobs},
-		{system: "argo", file: "argo/workflow.yaml", schema: "argo-workflows", given: true, where: "argo", jobs: argoJobs, env: map[string]string{
+		{system: "tekton", file: "tekton/pipeline.yaml", also: "tekton/task.yaml", schema: "tekton-v1-pipeline", project: "tekton", jobs: tektonJobs},
+		{system: "argo", file: "argo/workflow.yaml", schema: "argo-workflows", given: true, project: "argo", jobs: argoJobs, env: map[string]string{
 			"ARGO_WORKFLOW_NAME": "deploy-x7k2p", "ARGO_NODE_ID": "deploy-x7k2p-1049", "ARGO_CONTAINER_NAME": "main",
 		}},
-		{system: "concourse", file: "concourse/pipeline.yml", where: "concourse/acme/web", sweeps: true, jobs: concourseJobs},
-		{system: "codebuild", file: "codebuild/buildspec.yml", given: true, where: "codebuild.eu-central-1/web", jobs: codebuildJobs, env: map[string]string{
+		{system: "concourse", file: "concourse/pipeline.yml", project: "concourse/acme/web", sweeps: true, jobs: concourseJobs},
+		{system: "codebuild", file: "codebuild/buildspec.yml", given: true, project: "codebuild.eu-central-1/web", jobs: codebuildJobs, env: map[string]string{
 			"CODEBUILD_BUILD_ID": "web:b1e6661e-e4f2-4156-9ab9-82a19EXAMPLE", "AWS_REGION": "eu-central-1", "CODEBUILD_SRC_DIR": "$WORK/work",
 		}},
-		{system: "cloudbuild", file: "cloudbuild/cloudbuild.yaml", schema: "cloudbuild", where: "cloudbuild/acme/web-main", jobs: cloudbuildJobs, env: map[string]string{
+		{system: "cloudbuild", file: "cloudbuild/cloudbuild.yaml", schema: "cloudbuild", project: "cloudbuild/acme/web-main", jobs: cloudbuildJobs, env: map[string]string{
 			"BUILDER_OUTPUT": "/builder/outputs", "PROJECT_ID": "acme", "BUILD_ID": "6d1c2f0e", "TRIGGER_NAME": "web-main",
 		}},
-		{system: "plain", file: "plain/deploy.sh", given: true, where: "builder", env: map[string]string{"JENKINS_TOKEN_WHERE": "builder"}, jobs: func(w *world, _ string) [][]step {
+		{system: "plain", file: "plain/deploy.sh", given: true, project: "builder", env: map[string]string{"JENKINS_TOKEN_PROJECT": "builder"}, jobs: func(w *world, _ string) [][]step {
 			script, err := filepath.Abs("plain/deploy.sh")
 			if err != nil {
 				w.t.Fatal(err)

@@ -39,7 +39,7 @@ object Deploy : BuildType({
             dockerImage = "ghcr.io/jenkins-token/jenkins-token:1-shell"
             scriptContent = """
                 host=${'$'}(echo "${'$'}BUILD_URL" | cut -d/ -f3)
-                jenkins-token sweep --run "${'$'}BUILD_NUMBER" --where "${'$'}host/${'$'}TEAMCITY_PROJECT_NAME/${'$'}TEAMCITY_BUILDCONF_NAME"
+                jenkins-token sweep --run "${'$'}BUILD_NUMBER" --project "${'$'}host/${'$'}TEAMCITY_PROJECT_NAME/${'$'}TEAMCITY_BUILDCONF_NAME"
             """.trimIndent()
         }
     }

@@ -13,13 +13,13 @@ import (
 func argo() family {
 	return family{
 		name:   "argo",
-		detect: func(s Surroundings) bool { return s.get("ARGO_WORKFLOW_NAME") != "" && s.get("ARGO_NODE_ID") != "" },
-		open: func(s Surroundings) System {
+		detect: func(s Environment) bool { return s.get("ARGO_WORKFLOW_NAME") != "" && s.get("ARGO_NODE_ID") != "" },
+		open: func(s Environment) System {
 			name, public := argoTemplate(s)
 			b := newBasic(s, "argo", Run{
-				Where: join("/", "argo", namespace(s)),
-				ID:    s.get("ARGO_WORKFLOW_NAME"),
-				Job:   name,
+				Project: join("/", "argo", namespace(s)),
+				ID:      s.get("ARGO_WORKFLOW_NAME"),
+				Job:     name,
 			}, Files{
 				Public: append(public, Public{"/var/run/argo", "the executor reads it"}),
 				Way:    "use exec; or --lease with a file of an emptyDir volume that the template does not declare as an output",
@@ -31,7 +31,7 @@ func argo() family {
 
 // argoTemplate reads the template's name and the paths that it declares as
 // outputs.
-func argoTemplate(s Surroundings) (string, []Public) {
+func argoTemplate(s Environment) (string, []Public) {
 	type output struct {
 		Path string `json:"path"`
 	}

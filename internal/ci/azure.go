@@ -14,16 +14,16 @@ import (
 func azure() family {
 	return family{
 		name:   "azure",
-		detect: func(s Surroundings) bool { return strings.EqualFold(s.get("TF_BUILD"), "true") },
-		open: func(s Surroundings) System {
+		detect: func(s Environment) bool { return strings.EqualFold(s.get("TF_BUILD"), "true") },
+		open: func(s Environment) System {
 			collection := s.get("SYSTEM_COLLECTIONURI") // https://dev.azure.com/fabrikam/
 			if _, rest, ok := strings.Cut(collection, "://"); ok {
 				collection = strings.Trim(rest, "/")
 			}
 			b := newBasic(s, "azure", Run{
-				Where: join("/", cmp.Or(collection, "azure"), s.get("SYSTEM_TEAMPROJECT")),
-				ID:    join(".", s.get("BUILD_BUILDID"), s.get("SYSTEM_JOBATTEMPT")),
-				Job:   s.first("SYSTEM_JOBNAME", "AGENT_JOBNAME"),
+				Project: join("/", cmp.Or(collection, "azure"), s.get("SYSTEM_TEAMPROJECT")),
+				ID:      join(".", s.get("BUILD_BUILDID"), s.get("SYSTEM_JOBATTEMPT")),
+				Job:     s.first("SYSTEM_JOBNAME", "AGENT_JOBNAME"),
 			}, Files{
 				Private: s.get("AGENT_TEMPDIRECTORY"), // emptied after every job
 				Public:  []Public{{s.get("PIPELINE_WORKSPACE"), "artifacts and caches are made of files in the pipeline's workspace"}},

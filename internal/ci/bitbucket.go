@@ -7,12 +7,12 @@ import "cmp"
 func bitbucket() family {
 	return family{
 		name:   "bitbucket",
-		detect: func(s Surroundings) bool { return s.get("BITBUCKET_BUILD_NUMBER") != "" },
-		open: func(s Surroundings) System {
+		detect: func(s Environment) bool { return s.get("BITBUCKET_BUILD_NUMBER") != "" },
+		open: func(s Environment) System {
 			b := newBasic(s, "bitbucket", Run{
-				Where: join("/", "bitbucket.org", s.get("BITBUCKET_REPO_FULL_NAME")),
-				ID:    join(".", s.get("BITBUCKET_BUILD_NUMBER"), s.get("BITBUCKET_STEP_RUN_NUMBER")),
-				Job:   cmp.Or(s.get("BITBUCKET_DEPLOYMENT_ENVIRONMENT"), "step"), // steps have no name here
+				Project: join("/", "bitbucket.org", s.get("BITBUCKET_REPO_FULL_NAME")),
+				ID:      join(".", s.get("BITBUCKET_BUILD_NUMBER"), s.get("BITBUCKET_STEP_RUN_NUMBER")),
+				Job:     cmp.Or(s.get("BITBUCKET_DEPLOYMENT_ENVIRONMENT"), "step"), // steps have no name here
 			}, Files{
 				Public: []Public{
 					{s.get("BITBUCKET_PIPELINES_VARIABLES_PATH"), "output variables are shown, and no secrets"},

@@ -20,8 +20,8 @@ import (
 func buildkite() family {
 	return family{
 		name:   "buildkite",
-		detect: func(s Surroundings) bool { return s.get("BUILDKITE") == "true" },
-		open: func(s Surroundings) System {
+		detect: func(s Environment) bool { return s.get("BUILDKITE") == "true" },
+		open: func(s Environment) System {
 			files := Files{
 				Public: []Public{{s.get("BUILDKITE_BUILD_CHECKOUT_PATH"), "Buildkite makes artifacts of files in the checkout"}},
 				Way:    "without --lease the record goes to the directory for temporary files, where the job's hooks find it; or use exec",
@@ -31,9 +31,9 @@ func buildkite() family {
 				files.Prefix = fileName(job) + "-"
 			}
 			return &buildKite{newBasic(s, "buildkite", Run{
-				Where: join("/", "buildkite.com", s.get("BUILDKITE_ORGANIZATION_SLUG"), s.get("BUILDKITE_PIPELINE_SLUG")),
-				ID:    join(".", s.get("BUILDKITE_BUILD_NUMBER"), s.get("BUILDKITE_RETRY_COUNT")),
-				Job:   s.first("BUILDKITE_STEP_KEY", "BUILDKITE_LABEL"),
+				Project: join("/", "buildkite.com", s.get("BUILDKITE_ORGANIZATION_SLUG"), s.get("BUILDKITE_PIPELINE_SLUG")),
+				ID:      join(".", s.get("BUILDKITE_BUILD_NUMBER"), s.get("BUILDKITE_RETRY_COUNT")),
+				Job:     s.first("BUILDKITE_STEP_KEY", "BUILDKITE_LABEL"),
 			}, files), s}
 		},
 	}
@@ -41,7 +41,7 @@ func buildkite() family {
 
 type buildKite struct {
 	basic
-	s Surroundings
+	s Environment
 }
 
 // Mask gives the texts to the agent's redactor, on its standard input: arguments

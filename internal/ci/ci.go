@@ -30,9 +30,9 @@ const (
 
 // Run names a run of a job, so that a token's name tells whose it is.
 type Run struct {
-	Where string // host and project of the CI
-	ID    string // run and attempt
-	Job   string // the job's name, the default label
+	Project string // host and project of the CI
+	ID      string // run and attempt
+	Job     string // the job's name, the default label
 }
 
 // System is the CI around the program.
@@ -74,7 +74,7 @@ func (e *ChannelError) Error() string {
 func (e *ChannelError) Unwrap() error { return e.Err }
 
 // Surroundings are what a system is detected in.
-type Surroundings struct {
+type Environment struct {
 	Lookup         func(string) (string, bool)
 	ReadFile       func(string) ([]byte, error)
 	Exists         func(string) bool // of a file or directory
@@ -96,13 +96,13 @@ type Surroundings struct {
 // ErrNoTool is the error for a program of the CI's that is not there.
 var ErrNoTool = errors.New("no such program")
 
-func (s Surroundings) get(name string) string {
+func (s Environment) get(name string) string {
 	text, _ := s.Lookup(name)
 	return strings.TrimSpace(text)
 }
 
 // first is the first of the variables that says something.
-func (s Surroundings) first(names ...string) string {
+func (s Environment) first(names ...string) string {
 	for _, name := range names {
 		if text := s.get(name); text != "" {
 			return text
@@ -114,7 +114,7 @@ func (s Surroundings) first(names ...string) string {
 // repository names the repository of a run: by the system's host and the name that it
 // gives, or by the first address in the variables. A system's local runner (exec) may
 // give neither; its name is then better than that of a container, which says nothing.
-func (s Surroundings) repository(system, host, name string, addresses ...string) string {
+func (s Environment) repository(system, host, name string, addresses ...string) string {
 	if name != "" {
 		return join("/", host, name)
 	}
@@ -127,7 +127,7 @@ func (s Surroundings) repository(system, host, name string, addresses ...string)
 }
 
 // host is the host, and the port, of the address in a variable.
-func (s Surroundings) host(name string) string {
+func (s Environment) host(name string) string {
 	u, err := url.Parse(s.get(name))
 	if err != nil {
 		return ""
@@ -136,7 +136,7 @@ func (s Surroundings) host(name string) string {
 }
 
 // read is what a file holds, empty when it cannot be read.
-func (s Surroundings) read(path string) string {
+func (s Environment) read(path string) string {
 	if s.ReadFile == nil {
 		return ""
 	}
@@ -147,7 +147,7 @@ func (s Surroundings) read(path string) string {
 	return strings.TrimSpace(string(content))
 }
 
-func (s Surroundings) exists(path string) bool { return s.Exists != nil && s.Exists(path) }
+func (s Environment) exists(path string) bool { return s.Exists != nil && s.Exists(path) }
 
 // join puts the parts that are known between separators.
 func join(separator string, parts ...string) string {
@@ -155,7 +155,7 @@ func join(separator string, parts ...string) string {
 }
 
 // out is where commands to the CI go: its runner reads both streams.
-func (s Surroundings) out() io.Writer {
+func (s Environment) out() io.Writer {
 	if s.Captured {
 		return s.Stderr
 	}

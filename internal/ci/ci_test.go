@@ -42,8 +42,8 @@ type stage struct {
 	stdin    bytes.Buffer
 }
 
-func (s *stage) surroundings(env texts) ci.Surroundings {
-	return ci.Surroundings{
+func (s *stage) surroundings(env texts) ci.Environment {
+	return ci.Environment{
 		Lookup: lookup(env), Stdout: &s.out, Stderr: &s.err, Hostname: "builder", Captured: s.captured,
 		ReadFile: func(path string) ([]byte, error) {
 			if text, ok := env["file:"+path]; ok {
@@ -194,18 +194,18 @@ func TestRunNames(t *testing.T) {
 		change       texts
 		want         ci.Run
 	}{
-		{"GitHub", "github", nil, ci.Run{Where: "github.com/acme/web", ID: "17263512.2", Job: "deploy"}},
-		{"an Enterprise Server on a port", "github", texts{"GITHUB_SERVER_URL": "https://ghes.example:8443"}, ci.Run{Where: "ghes.example:8443/acme/web", ID: "17263512.2", Job: "deploy"}},
-		{"act", "github", texts{"ACT": "true", "GITHUB_RUN_ID": "1", "GITHUB_RUN_ATTEMPT": "1"}, ci.Run{Where: "github.com/acme/web", ID: "1.1", Job: "deploy"}},
-		{"Gitea", "github", texts{"GITEA_ACTIONS": "true", "GITHUB_SERVER_URL": "http://gitea.example:3000", "GITHUB_RUN_ATTEMPT": ""}, ci.Run{Where: "gitea.example:3000/acme/web", ID: "17263512.1", Job: "deploy"}},
-		{"Forgejo", "github", texts{"FORGEJO_ACTIONS": "true", "GITHUB_SERVER_URL": "https://codeberg.org/"}, ci.Run{Where: "codeberg.org/acme/web", ID: "17263512.2", Job: "deploy"}},
-		{"a runner that says nothing", "github", texts{"GITHUB_SERVER_URL": "", "GITHUB_REPOSITORY": "", "GITHUB_RUN_ID": " ", "GITHUB_RUN_ATTEMPT": "", "GITHUB_JOB": ""}, ci.Run{Where: "github.com/unknown", ID: "0.1", Job: "job"}},
-		{"a server that is no URL", "github", texts{"GITHUB_SERVER_URL": "://"}, ci.Run{Where: "github.com/acme/web", ID: "17263512.2", Job: "deploy"}},
-		{"plain", "plain", nil, ci.Run{Where: "builder", ID: "20261123T150000Z", Job: "shell"}},
-		{"plain, named by the pipeline", "plain", texts{"JENKINS_TOKEN_WHERE": "vela.example/acme/web", "JENKINS_TOKEN_RUN": "7"}, ci.Run{Where: "vela.example/acme/web", ID: "7", Job: "shell"}},
-		{"GitHub names itself", "github", texts{"JENKINS_TOKEN_WHERE": "elsewhere", "JENKINS_TOKEN_RUN": "7"}, ci.Run{Where: "github.com/acme/web", ID: "17263512.2", Job: "deploy"}},
-		{"GitLab without its variables", "gitlab", nil, ci.Run{Where: "gitlab", ID: "20261123T150000Z", Job: "job"}},
-		{"Woodpecker without its variables", "woodpecker", nil, ci.Run{Where: "woodpecker", ID: "20261123T150000Z", Job: "job"}},
+		{"GitHub", "github", nil, ci.Run{Project: "github.com/acme/web", ID: "17263512.2", Job: "deploy"}},
+		{"an Enterprise Server on a port", "github", texts{"GITHUB_SERVER_URL": "https://ghes.example:8443"}, ci.Run{Project: "ghes.example:8443/acme/web", ID: "17263512.2", Job: "deploy"}},
+		{"act", "github", texts{"ACT": "true", "GITHUB_RUN_ID": "1", "GITHUB_RUN_ATTEMPT": "1"}, ci.Run{Project: "github.com/acme/web", ID: "1.1", Job: "deploy"}},
+		{"Gitea", "github", texts{"GITEA_ACTIONS": "true", "GITHUB_SERVER_URL": "http://gitea.example:3000", "GITHUB_RUN_ATTEMPT": ""}, ci.Run{Project: "gitea.example:3000/acme/web", ID: "17263512.1", Job: "deploy"}},
+		{"Forgejo", "github", texts{"FORGEJO_ACTIONS": "true", "GITHUB_SERVER_URL": "https://codeberg.org/"}, ci.Run{Project: "codeberg.org/acme/web", ID: "17263512.2", Job: "deploy"}},
+		{"a runner that says nothing", "github", texts{"GITHUB_SERVER_URL": "", "GITHUB_REPOSITORY": "", "GITHUB_RUN_ID": " ", "GITHUB_RUN_ATTEMPT": "", "GITHUB_JOB": ""}, ci.Run{Project: "github.com/unknown", ID: "0.1", Job: "job"}},
+		{"a server that is no URL", "github", texts{"GITHUB_SERVER_URL": "://"}, ci.Run{Project: "github.com/acme/web", ID: "17263512.2", Job: "deploy"}},
+		{"plain", "plain", nil, ci.Run{Project: "builder", ID: "20261123T150000Z", Job: "shell"}},
+		{"plain, named by the pipeline", "plain", texts{"JENKINS_TOKEN_PROJECT": "vela.example/acme/web", "JENKINS_TOKEN_RUN": "7"}, ci.Run{Project: "vela.example/acme/web", ID: "7", Job: "shell"}},
+		{"GitHub names itself", "github", texts{"JENKINS_TOKEN_PROJECT": "elsewhere", "JENKINS_TOKEN_RUN": "7"}, ci.Run{Project: "github.com/acme/web", ID: "17263512.2", Job: "deploy"}},
+		{"GitLab without its variables", "gitlab", nil, ci.Run{Project: "gitlab", ID: "20261123T150000Z", Job: "job"}},
+		{"Woodpecker without its variables", "woodpecker", nil, ci.Run{Project: "woodpecker", ID: "20261123T150000Z", Job: "job"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -221,8 +221,8 @@ func TestRunNames(t *testing.T) {
 			}
 		})
 	}
-	system, _ := ci.Detect(ci.Surroundings{Lookup: lookup(nil)}, "plain")
-	if got := system.Run().Where; got != "unknown" {
+	system, _ := ci.Detect(ci.Environment{Lookup: lookup(nil)}, "plain")
+	if got := system.Run().Project; got != "unknown" {
 		t.Errorf("a machine without a name: %q", got)
 	}
 }
@@ -285,7 +285,7 @@ func TestRepositoryOfALocalRunner(t *testing.T) {
 		"Drone, its host and no project": {"drone", texts{"DRONE_SYSTEM_HOST": "drone.example"}, "drone.example"},
 	} {
 		var s stage
-		if got := s.system(t, row.system, row.env).Run().Where; got != row.want {
+		if got := s.system(t, row.system, row.env).Run().Project; got != row.want {
 			t.Errorf("%s: got %q, want %q", name, got, row.want)
 		}
 	}

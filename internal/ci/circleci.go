@@ -8,14 +8,14 @@ import (
 func circleci() family {
 	return family{
 		name:   "circleci",
-		detect: func(s Surroundings) bool { return s.get("CIRCLECI") == "true" },
-		open: func(s Surroundings) System {
+		detect: func(s Environment) bool { return s.get("CIRCLECI") == "true" },
+		open: func(s Environment) System {
 			checkout := s.get("CIRCLE_WORKING_DIRECTORY")
 			if rest, ok := strings.CutPrefix(checkout, "~"); ok { // as written in the configuration
 				checkout = s.get("HOME") + rest
 			}
 			b := newBasic(s, "circleci", Run{
-				Where: join("/", "circleci.com", s.get("CIRCLE_PROJECT_USERNAME"), s.get("CIRCLE_PROJECT_REPONAME")),
+				Project: join("/", "circleci.com", s.get("CIRCLE_PROJECT_USERNAME"), s.get("CIRCLE_PROJECT_REPONAME")),
 				// A job that is run again has a new number.
 				ID:  join(".", s.get("CIRCLE_WORKFLOW_ID"), s.get("CIRCLE_BUILD_NUM")),
 				Job: s.get("CIRCLE_JOB"),

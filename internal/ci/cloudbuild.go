@@ -10,12 +10,12 @@ package ci
 func cloudbuild() family {
 	return family{
 		name:   "cloudbuild",
-		detect: func(s Surroundings) bool { return s.get("BUILDER_OUTPUT") != "" },
-		open: func(s Surroundings) System {
+		detect: func(s Environment) bool { return s.get("BUILDER_OUTPUT") != "" },
+		open: func(s Environment) System {
 			b := newBasic(s, "cloudbuild", named(s, Run{
-				Where: join("/", "cloudbuild", s.get("PROJECT_ID"), s.get("TRIGGER_NAME")),
-				ID:    s.get("BUILD_ID"),
-				Job:   s.get("TRIGGER_NAME"),
+				Project: join("/", "cloudbuild", s.get("PROJECT_ID"), s.get("TRIGGER_NAME")),
+				ID:      s.get("BUILD_ID"),
+				Job:     s.get("TRIGGER_NAME"),
 			}), Files{
 				Public: []Public{{s.get("BUILDER_OUTPUT"), "outputs of a step are stored with the build, in plain text"}},
 				Way:    "use exec; or --lease with a file of a volume that the steps share",

@@ -14,14 +14,14 @@ import (
 func codebuild() family {
 	return family{
 		name:   "codebuild",
-		detect: func(s Surroundings) bool { return s.get("CODEBUILD_BUILD_ID") != "" },
+		detect: func(s Environment) bool { return s.get("CODEBUILD_BUILD_ID") != "" },
 		host:   true,
-		open: func(s Surroundings) System {
+		open: func(s Environment) System {
 			project, id, _ := strings.Cut(s.get("CODEBUILD_BUILD_ID"), ":")
 			b := newBasic(s, "codebuild", Run{
-				Where: join("/", "codebuild."+cmp.Or(s.first("AWS_REGION", "AWS_DEFAULT_REGION"), "aws"), project),
-				ID:    id,
-				Job:   cmp.Or(s.get("CODEBUILD_BATCH_BUILD_IDENTIFIER"), project),
+				Project: join("/", "codebuild."+cmp.Or(s.first("AWS_REGION", "AWS_DEFAULT_REGION"), "aws"), project),
+				ID:      id,
+				Job:     cmp.Or(s.get("CODEBUILD_BATCH_BUILD_IDENTIFIER"), project),
 			}, Files{
 				Public: []Public{{s.get("CODEBUILD_SRC_DIR"), "CodeBuild makes artifacts and caches of files in the source directory"}},
 				Way:    "use exec; or --lease with a file below /tmp, which all phases of a build share",

@@ -11,12 +11,12 @@ import "cmp"
 func concourse() family {
 	return family{
 		name:   "concourse",
-		detect: func(s Surroundings) bool { return s.get("ATC_EXTERNAL_URL") != "" && s.get("BUILD_ID") != "" },
-		open: func(s Surroundings) System {
+		detect: func(s Environment) bool { return s.get("ATC_EXTERNAL_URL") != "" && s.get("BUILD_ID") != "" },
+		open: func(s Environment) System {
 			b := newBasic(s, "concourse", named(s, Run{
-				Where: join("/", cmp.Or(s.host("ATC_EXTERNAL_URL"), "concourse"), s.get("BUILD_TEAM_NAME"), s.get("BUILD_PIPELINE_NAME")),
-				ID:    s.get("BUILD_ID"),
-				Job:   s.get("BUILD_JOB_NAME"),
+				Project: join("/", cmp.Or(s.host("ATC_EXTERNAL_URL"), "concourse"), s.get("BUILD_TEAM_NAME"), s.get("BUILD_PIPELINE_NAME")),
+				ID:      s.get("BUILD_ID"),
+				Job:     s.get("BUILD_JOB_NAME"),
 			}), Files{Way: "use exec: a task is one command, and later steps see what it writes to its outputs"})
 			return &b
 		},

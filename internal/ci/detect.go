@@ -9,8 +9,8 @@ import (
 // family is what is known of one kind of system.
 type family struct {
 	name   string
-	detect func(Surroundings) bool
-	open   func(Surroundings) System
+	detect func(Environment) bool
+	open   func(Environment) System
 	// host is set for a system that is documented to run the runners of others,
 	// whose jobs then carry the variables of both.
 	host bool
@@ -51,7 +51,7 @@ func (e *AmbiguousError) Error() string {
 // variable that says GitHub in a job of GitLab must not decide: where several
 // systems are found the error is an [*AmbiguousError] and the system plain. Only
 // a system that is known to run the runners of others gives way to them.
-func Detect(s Surroundings, override string) (System, error) {
+func Detect(s Environment, override string) (System, error) {
 	var found []family
 	for _, f := range families() {
 		switch {
@@ -89,7 +89,7 @@ func OnRunner(lookup func(string) (string, bool)) bool {
 // OnPlugin reports whether the program runs as a plugin of Drone or Woodpecker,
 // which pass settings as PLUGIN_ variables.
 func OnPlugin(lookup func(string) (string, bool)) bool {
-	s := Surroundings{Lookup: lookup}
+	s := Environment{Lookup: lookup}
 	return onDrone(s) || onWoodpecker(s)
 }
 
@@ -97,6 +97,6 @@ func OnPlugin(lookup func(string) (string, bool)) bool {
 // build. JENKINS_HOME is enough for it: whoever mistakes a machine for a build asks
 // for a clearer setting, and sends nothing to the wrong controller.
 func InJenkins(lookup func(string) (string, bool)) bool {
-	s := Surroundings{Lookup: lookup}
+	s := Environment{Lookup: lookup}
 	return s.get("JENKINS_HOME") != "" || onJenkins(s)
 }

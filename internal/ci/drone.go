@@ -12,17 +12,17 @@ func drone() family {
 	return family{
 		name:   "drone",
 		detect: onDrone,
-		open: func(s Surroundings) System {
+		open: func(s Environment) System {
 			run := Run{
-				Where: s.repository("drone", s.first("DRONE_SYSTEM_HOST", "DRONE_SYSTEM_HOSTNAME"), cmp.Or(s.get("DRONE_REPO"), join("/", s.get("DRONE_REPO_OWNER"), s.get("DRONE_REPO_NAME"))), "DRONE_REPO_LINK", "DRONE_GIT_HTTP_URL", "DRONE_REMOTE_URL"),
-				ID:    s.get("DRONE_BUILD_NUMBER"),
-				Job:   join("/", s.get("DRONE_STAGE_NAME"), s.get("DRONE_STEP_NAME")),
+				Project: s.repository("drone", s.first("DRONE_SYSTEM_HOST", "DRONE_SYSTEM_HOSTNAME"), cmp.Or(s.get("DRONE_REPO"), join("/", s.get("DRONE_REPO_OWNER"), s.get("DRONE_REPO_NAME"))), "DRONE_REPO_LINK", "DRONE_GIT_HTTP_URL", "DRONE_REMOTE_URL"),
+				ID:      s.get("DRONE_BUILD_NUMBER"),
+				Job:     join("/", s.get("DRONE_STAGE_NAME"), s.get("DRONE_STEP_NAME")),
 			}
 			if onHarness(s) {
 				run = Run{
-					Where: join("/", "harness", s.get("HARNESS_ACCOUNT_ID"), s.get("HARNESS_ORG_ID"), s.get("HARNESS_PROJECT_ID"), s.get("HARNESS_PIPELINE_ID")),
-					ID:    cmp.Or(s.get("HARNESS_BUILD_ID"), run.ID),
-					Job:   join("/", s.get("HARNESS_STAGE_ID"), s.get("HARNESS_STEP_ID")),
+					Project: join("/", "harness", s.get("HARNESS_ACCOUNT_ID"), s.get("HARNESS_ORG_ID"), s.get("HARNESS_PROJECT_ID"), s.get("HARNESS_PIPELINE_ID")),
+					ID:      cmp.Or(s.get("HARNESS_BUILD_ID"), run.ID),
+					Job:     join("/", s.get("HARNESS_STAGE_ID"), s.get("HARNESS_STEP_ID")),
 				}
 			}
 			b := newBasic(s, "drone", run, Files{
@@ -34,10 +34,10 @@ func drone() family {
 	}
 }
 
-func onDrone(s Surroundings) bool {
+func onDrone(s Environment) bool {
 	return !onWoodpecker(s) && (s.get("DRONE") == "true" || s.get("CI") == "drone" || onHarness(s))
 }
 
-func onHarness(s Surroundings) bool {
+func onHarness(s Environment) bool {
 	return s.get("HARNESS_BUILD_ID") != "" && s.get("HARNESS_PIPELINE_ID") != ""
 }

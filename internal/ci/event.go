@@ -9,7 +9,7 @@ import (
 // pull request, or started by Dependabot. The event file says where a pull
 // request comes from.
 func Fork(lookup func(string) (string, bool), readFile func(string) ([]byte, error)) bool {
-	s := Surroundings{Lookup: lookup}
+	s := Environment{Lookup: lookup}
 	if s.get("GITHUB_ACTOR") == "dependabot[bot]" {
 		return true
 	}

@@ -29,12 +29,12 @@ type Public struct {
 }
 
 // Record is the name of a new record in the private directory.
-func (f Files) Record(nonce string) string {
+func (f Files) LeaseFile(nonce string) string {
 	return filepath.Join(f.Private, "jenkins-token-"+f.Prefix+nonce+".json")
 }
 
 // IsRecord reports whether a file in the private directory has such a name.
-func (f Files) IsRecord(name string) bool {
+func (f Files) IsLeaseFile(name string) bool {
 	nonce, ok := strings.CutPrefix(name, "jenkins-token-"+f.Prefix)
 	nonce, ends := strings.CutSuffix(nonce, ".json")
 	return ok && ends && nonce != "" && !strings.Contains(nonce, "-")

@@ -139,16 +139,16 @@ func TestPrivatePlaces(t *testing.T) {
 		if files.Private == "" {
 			continue
 		}
-		if public, refused := files.Refused(files.Record("x")); refused {
+		if public, refused := files.Refused(files.LeaseFile("x")); refused {
 			t.Errorf("%s: %s", name, public.What)
 		}
-		if made := files.Record("7f3k9q2m"); !files.IsRecord(filepath.Base(made)) || filepath.Dir(made) != filepath.Clean(files.Private) {
+		if made := files.LeaseFile("7f3k9q2m"); !files.IsLeaseFile(filepath.Base(made)) || filepath.Dir(made) != filepath.Clean(files.Private) {
 			t.Errorf("%s: %s is not found again", name, made)
 		}
 	}
 	var s stage
 	env := texts{"BUILDKITE_JOB_ID": "one*/..", "TMPDIR": "/scratch"}
-	if got, want := s.system(t, "buildkite", env).Files().Record("x"), filepath.FromSlash("/scratch/jenkins-token-one____-x.json"); got != want {
+	if got, want := s.system(t, "buildkite", env).Files().LeaseFile("x"), filepath.FromSlash("/scratch/jenkins-token-one____-x.json"); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	if files := s.system(t, "buildkite", texts{"TMPDIR": "/scratch"}).Files(); files.Private != "" {
@@ -158,7 +158,7 @@ func TestPrivatePlaces(t *testing.T) {
 		t.Errorf("an old runner of GitLab: %s", got)
 	}
 	harness := s.system(t, "drone", texts{"HARNESS_BUILD_ID": "3", "HARNESS_PIPELINE_ID": "release", "HARNESS_ACCOUNT_ID": "a", "HARNESS_ORG_ID": "o", "HARNESS_PROJECT_ID": "p", "HARNESS_STAGE_ID": "s"})
-	if got, want := harness.Run(), (ci.Run{Where: "harness/a/o/p/release", ID: "3", Job: "s"}); got != want {
+	if got, want := harness.Run(), (ci.Run{Project: "harness/a/o/p/release", ID: "3", Job: "s"}); got != want {
 		t.Errorf("Harness: got %+v, want %+v", got, want)
 	}
 	for what, env := range map[string]texts{

@@ -30,8 +30,8 @@ const stateKey = "LEASE"
 func github() family {
 	return family{
 		name:   "github",
-		detect: func(s Surroundings) bool { return OnRunner(s.Lookup) },
-		open:   func(s Surroundings) System { return newGitHub(s, actDir) },
+		detect: func(s Environment) bool { return OnRunner(s.Lookup) },
+		open:   func(s Environment) System { return newGitHub(s, actDir) },
 	}
 }
 
@@ -39,7 +39,7 @@ func github() family {
 // uses go-githubactions, whose functions panic when they cannot write and open
 // files that are not there: guard turns both into errors.
 type GitHub struct {
-	s      Surroundings
+	s      Environment
 	action *githubactions.Action
 	act    string // see actDir
 }
@@ -48,7 +48,7 @@ type GitHub struct {
 // the container of an action (linux_container_environment_extensions.go, GetActPath).
 const actDir = "/var/run/act"
 
-func newGitHub(s Surroundings, act string) *GitHub {
+func newGitHub(s Environment, act string) *GitHub {
 	g := &GitHub{s: s, act: act}
 	g.action = githubactions.New(githubactions.WithWriter(s.out()), githubactions.WithGetenv(g.get))
 	return g
@@ -116,9 +116,9 @@ func (g *GitHub) Name() string { return "github" }
 // Run implements System.
 func (g *GitHub) Run() Run {
 	return Run{
-		Where: cmp.Or(g.s.host("GITHUB_SERVER_URL"), "github.com") + "/" + cmp.Or(g.s.get("GITHUB_REPOSITORY"), "unknown"),
-		ID:    cmp.Or(g.s.get("GITHUB_RUN_ID"), "0") + "." + cmp.Or(g.s.get("GITHUB_RUN_ATTEMPT"), "1"),
-		Job:   cmp.Or(g.s.get("GITHUB_JOB"), "job"),
+		Project: cmp.Or(g.s.host("GITHUB_SERVER_URL"), "github.com") + "/" + cmp.Or(g.s.get("GITHUB_REPOSITORY"), "unknown"),
+		ID:      cmp.Or(g.s.get("GITHUB_RUN_ID"), "0") + "." + cmp.Or(g.s.get("GITHUB_RUN_ATTEMPT"), "1"),
+		Job:     cmp.Or(g.s.get("GITHUB_JOB"), "job"),
 	}
 }
 
@@ -207,12 +207,12 @@ func (g *GitHub) Mask(texts ...secret.String) error {
 }
 
 // Keep stores the record for the post step, in place of an earlier one.
-func (g *GitHub) Keep(record []byte) error {
+func (g *GitHub) SaveState(record []byte) error {
 	return g.command("state", stateFile, "save-state", stateKey, string(record), func() { g.action.SaveState(stateKey, string(record)) })
 }
 
 // Kept returns what Keep stored, in the post step.
-func (g *GitHub) Kept() (string, bool) {
+func (g *GitHub) SavedState() (string, bool) {
 	record := g.s.get("STATE_" + stateKey)
 	return record, record != ""
 }
@@ -264,7 +264,7 @@ func (g *GitHub) Summary(markdown string) error {
 // hand it to a post step; empty elsewhere. It stands in a directory that all steps of a
 // job share, beside the state file. act and Forgejo do not hand state to the post step of a container
 // action (runner/action.go runPostStep).
-func (g *GitHub) SideFile() string {
+func (g *GitHub) StateFile() string {
 	dir := g.sharedDir()
 	if dir == "" || !g.ofAct() {
 		return ""

@@ -44,7 +44,7 @@ func TestGitHubByFiles(t *testing.T) {
 	env, read := files(t)
 	var s stage
 	h := s.github(t, env)
-	for _, err := range []error{h.Open(), h.Keep([]byte(`{"v":1}`)), h.Keep([]byte(`{"v":2}`)), h.Keep(nil), h.Output("token", "abc"), h.Output("expires-at", ""), h.Summary("# left\n\n* one"), h.Mask(secret.New("50%"))} {
+	for _, err := range []error{h.Open(), h.SaveState([]byte(`{"v":1}`)), h.SaveState([]byte(`{"v":2}`)), h.SaveState(nil), h.Output("token", "abc"), h.Output("expires-at", ""), h.Summary("# left\n\n* one"), h.Mask(secret.New("50%"))} {
 		if err != nil {
 			t.Error(err)
 		}
@@ -68,7 +68,7 @@ func TestGitHubByCommands(t *testing.T) {
 	for _, captured := range []bool{false, true} {
 		var out, other lines
 		h := detect(t, "github", nil, &out, &other, captured).(*ci.GitHub)
-		for _, err := range []error{h.Open(), h.Keep([]byte(`{"v":1,"a":"50%"}`)), h.Output("token", "a::b"), h.Summary("nowhere"), h.Mask(secret.New("abc"))} {
+		for _, err := range []error{h.Open(), h.SaveState([]byte(`{"v":1,"a":"50%"}`)), h.Output("token", "a::b"), h.Summary("nowhere"), h.Mask(secret.New("abc"))} {
 			if err != nil {
 				t.Error(err)
 			}
@@ -93,13 +93,13 @@ func TestKept(t *testing.T) {
 		{"a record", `{"v":1}`, `{"v":1}`, true}, {"with a newline", "{}\n", "{}", true}, {"nothing", "", "", false}, {"blanks", " ", "", false},
 	} {
 		var s stage
-		got, ok := s.github(t, texts{"STATE_LEASE": row.state}).Kept()
+		got, ok := s.github(t, texts{"STATE_LEASE": row.state}).SavedState()
 		if got != row.want || ok != row.ok {
 			t.Errorf("%s: %q %v", row.name, got, ok)
 		}
 	}
 	var s stage
-	if _, ok := s.github(t, texts{"STATE_lease": "{}"}).Kept(); ok {
+	if _, ok := s.github(t, texts{"STATE_lease": "{}"}).SavedState(); ok {
 		t.Error("a key of another case is another key")
 	}
 }
@@ -116,7 +116,7 @@ func TestValuesThatAreNotOneLine(t *testing.T) {
 			var s stage
 			h := s.github(t, env)
 			wantChannel(t, h.Output("token", value), "step output", "GITHUB_OUTPUT", value)
-			wantChannel(t, h.Keep([]byte(value)), "state", "GITHUB_STATE", value)
+			wantChannel(t, h.SaveState([]byte(value)), "state", "GITHUB_STATE", value)
 			wantChannel(t, h.Output("name\n"+value, "x"), "step output", "GITHUB_OUTPUT", value)
 			if byFile && read("GITHUB_OUTPUT")+read("GITHUB_STATE") != "" || s.out.Len()+s.err.Len() != 0 {
 				t.Errorf("%q was written", value)
@@ -181,7 +181,7 @@ func TestFilesThatCannotBeWritten(t *testing.T) {
 				write          func(*ci.GitHub) error
 				opened         bool
 			}{
-				{"state", "GITHUB_STATE", func(h *ci.GitHub) error { return h.Keep([]byte("{}")) }, true},
+				{"state", "GITHUB_STATE", func(h *ci.GitHub) error { return h.SaveState([]byte("{}")) }, true},
 				{"step output", "GITHUB_OUTPUT", func(h *ci.GitHub) error { return h.Output("token", "x") }, true},
 				{"summary", "GITHUB_STEP_SUMMARY", func(h *ci.GitHub) error { return h.Summary("x") }, false},
 			} {
@@ -230,7 +230,7 @@ func TestBrokenStreams(t *testing.T) {
 	for _, captured := range []bool{false, true} {
 		h := detect(t, "github", nil, broken{}, broken{}, captured).(*ci.GitHub)
 		wantChannel(t, h.Mask(secret.New("hidden")), "mask", "", "hidden")
-		wantChannel(t, h.Keep([]byte("hidden")), "state", "GITHUB_STATE", "hidden")
+		wantChannel(t, h.SaveState([]byte("hidden")), "state", "GITHUB_STATE", "hidden")
 		wantChannel(t, h.Output("token", "hidden"), "step output", "GITHUB_OUTPUT", "hidden")
 	}
 }
@@ -256,7 +256,7 @@ func TestSideFile(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			var s stage
-			if got := filepath.ToSlash(s.github(t, row.env).SideFile()); got != row.want {
+			if got := filepath.ToSlash(s.github(t, row.env).StateFile()); got != row.want {
 				t.Errorf("got %q, want %q", got, row.want)
 			}
 		})

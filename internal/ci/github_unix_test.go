@@ -29,7 +29,7 @@ func TestRunnersFilesThatAreNoFiles(t *testing.T) {
 		var s stage
 		g := s.system(t, "github", env).(*ci.GitHub)
 		for name, err := range map[string]error{
-			"open": g.Open(), "state": g.Keep([]byte("x")), "output": g.Output("a", "b"), "summary": g.Summary("x"),
+			"open": g.Open(), "state": g.SaveState([]byte("x")), "output": g.Output("a", "b"), "summary": g.Summary("x"),
 		} {
 			if !errors.Is(err, file.ErrIrregular) {
 				t.Errorf("%s, %s: got %v, want %v", path, name, err, file.ErrIrregular)

@@ -15,15 +15,15 @@ import (
 func gitlab() family {
 	return family{
 		name:   "gitlab",
-		detect: func(s Surroundings) bool { return s.get("GITLAB_CI") == "true" },
-		open: func(s Surroundings) System {
+		detect: func(s Environment) bool { return s.get("GITLAB_CI") == "true" },
+		open: func(s Environment) System {
 			checkout := s.get("CI_PROJECT_DIR")
 			temp := s.get("RUNNER_TEMP_PROJECT_DIR")
 			if temp == "" && checkout != "" {
 				temp = checkout + ".tmp"
 			}
 			return &gitLab{newBasic(s, "gitlab", Run{
-				Where: join("/", cmp.Or(s.first("CI_SERVER_FQDN", "CI_SERVER_HOST"), "gitlab"), s.get("CI_PROJECT_PATH")),
+				Project: join("/", cmp.Or(s.first("CI_SERVER_FQDN", "CI_SERVER_HOST"), "gitlab"), s.get("CI_PROJECT_PATH")),
 				// A job that is tried again has a new id in the same pipeline.
 				ID:  join(".", s.get("CI_PIPELINE_ID"), s.get("CI_JOB_ID")),
 				Job: s.get("CI_JOB_NAME"),

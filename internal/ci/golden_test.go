@@ -87,7 +87,7 @@ func environments() map[string]texts {
 // What some systems can do, as package command asks for it.
 type (
 	masker interface{ Mask(...secret.String) error }
-	keeper interface{ Keep([]byte) error }
+	keeper interface{ SaveState([]byte) error }
 	step   interface {
 		Open() error
 		Output(name, value string) error
@@ -111,9 +111,9 @@ func TestGolden(t *testing.T) {
 			var s stage
 			system := s.system(t, "", env)
 			run, files := system.Run(), system.Files()
-			fmt.Fprintf(&b, "\nname: %s\nwhere: %s\nrun: %s\njob: %s\n", system.Name(), run.Where, run.ID, run.Job)
+			fmt.Fprintf(&b, "\nname: %s\nproject: %s\nrun: %s\njob: %s\n", system.Name(), run.Project, run.ID, run.Job)
 			if files.Private != "" {
-				fmt.Fprintf(&b, "record: %s\n", filepath.ToSlash(files.Record("7f3k9q2m")))
+				fmt.Fprintf(&b, "record: %s\n", filepath.ToSlash(files.LeaseFile("7f3k9q2m")))
 			}
 			for _, public := range files.Public {
 				fmt.Fprintf(&b, "refused: %s (%s)\n", public.Path, public.What)
@@ -151,7 +151,7 @@ func TestGolden(t *testing.T) {
 				show("output", func() { check(outputs.Output("token", "one;]%")); check(outputs.Output("token-name", "a:b")) })
 			}
 			if state, ok := system.(keeper); ok {
-				show("keep", func() { check(state.Keep([]byte(`{"v":1}`))) })
+				show("keep", func() { check(state.SaveState([]byte(`{"v":1}`))) })
 			}
 			path := filepath.Join("testdata", name+".golden")
 			if *update {
@@ -200,7 +200,7 @@ func TestNobodySeesTheToken(t *testing.T) {
 						errs = append(errs, outputs.Open(), outputs.Output("token", token), outputs.Output("token-name", "a"))
 					}
 					if state, ok := system.(keeper); ok {
-						errs = append(errs, state.Keep([]byte(token)))
+						errs = append(errs, state.SaveState([]byte(token)))
 					}
 					for _, level := range []ci.Level{ci.Progress, ci.Notice, ci.Warning} {
 						system.Say(level, "ready")

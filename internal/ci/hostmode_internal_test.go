@@ -53,7 +53,7 @@ func TestHostMode(t *testing.T) {
 				}
 			}
 			var out bytes.Buffer
-			g := newGitHub(Surroundings{Stdout: &out, Stderr: &out, Lookup: func(name string) (string, bool) { text, ok := env[name]; return text, ok }}, act)
+			g := newGitHub(Environment{Stdout: &out, Stderr: &out, Lookup: func(name string) (string, bool) { text, ok := env[name]; return text, ok }}, act)
 			err := g.Open()
 			if (err != nil) != row.fails {
 				t.Fatalf("got %v, want an error: %t", err, row.fails)
@@ -68,7 +68,7 @@ func TestHostMode(t *testing.T) {
 				return
 			}
 			for _, write := range []func() error{
-				func() error { return g.Keep([]byte("a lease")) },
+				func() error { return g.SaveState([]byte("a lease")) },
 				func() error { return g.Output("token", "a token") },
 				func() error { return g.Summary("a summary") },
 			} {

@@ -11,11 +11,11 @@ func jenkins() family {
 	return family{
 		name:   "jenkins",
 		detect: onJenkins,
-		open: func(s Surroundings) System {
+		open: func(s Environment) System {
 			b := newBasic(s, "jenkins", Run{
-				Where: join("/", cmp.Or(s.host("BUILD_URL"), "jenkins"), s.get("JOB_NAME")),
-				ID:    s.get("BUILD_NUMBER"),
-				Job:   s.first("STAGE_NAME", "JOB_BASE_NAME"),
+				Project: join("/", cmp.Or(s.host("BUILD_URL"), "jenkins"), s.get("JOB_NAME")),
+				ID:      s.get("BUILD_NUMBER"),
+				Job:     s.first("STAGE_NAME", "JOB_BASE_NAME"),
 			}, Files{
 				Private: s.get("WORKSPACE_TMP"),
 				Public:  []Public{{s.get("WORKSPACE"), "whoever may see the job may browse its workspace, and builds archive files of it"}},
@@ -26,4 +26,4 @@ func jenkins() family {
 	}
 }
 
-func onJenkins(s Surroundings) bool { return strings.HasPrefix(s.get("BUILD_TAG"), "jenkins-") }
+func onJenkins(s Environment) bool { return strings.HasPrefix(s.get("BUILD_TAG"), "jenkins-") }

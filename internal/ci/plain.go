@@ -33,11 +33,11 @@ type basic struct {
 }
 
 // newBasic fills in what the system does not say.
-func newBasic(s Surroundings, name string, run Run, files Files) basic {
+func newBasic(s Environment, name string, run Run, files Files) basic {
 	return basic{words{s.Stderr}, name, Run{
-		Where: cmp.Or(run.Where, s.Hostname, "unknown"),
-		ID:    cmp.Or(run.ID, s.Now.UTC().Format(instant)),
-		Job:   cmp.Or(run.Job, "job"),
+		Project: cmp.Or(run.Project, s.Hostname, "unknown"),
+		ID:      cmp.Or(run.ID, s.Now.UTC().Format(instant)),
+		Job:     cmp.Or(run.Job, "job"),
 	}, files}
 }
 
@@ -54,17 +54,17 @@ func (b *basic) Run() Run { return b.run }
 func (b *basic) Files() Files { return b.files }
 
 // newPlain is a CI, or a shell, that is not known.
-func newPlain(s Surroundings) System {
-	b := newBasic(s, "plain", named(s, Run{Where: s.Hostname, Job: "shell"}), Files{})
+func newPlain(s Environment) System {
+	b := newBasic(s, "plain", named(s, Run{Project: s.Hostname, Job: "shell"}), Files{})
 	return &b
 }
 
 // named lets the pipeline name the run where the system does not: it gives
-// JENKINS_TOKEN_WHERE and JENKINS_TOKEN_RUN.
-func named(s Surroundings, run Run) Run {
+// JENKINS_TOKEN_PROJECT and JENKINS_TOKEN_RUN.
+func named(s Environment, run Run) Run {
 	return Run{
-		Where: cmp.Or(s.get("JENKINS_TOKEN_WHERE"), run.Where),
-		ID:    cmp.Or(s.get("JENKINS_TOKEN_RUN"), run.ID),
-		Job:   run.Job,
+		Project: cmp.Or(s.get("JENKINS_TOKEN_PROJECT"), run.Project),
+		ID:      cmp.Or(s.get("JENKINS_TOKEN_RUN"), run.ID),
+		Job:     run.Job,
 	}
 }

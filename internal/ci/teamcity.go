@@ -16,12 +16,12 @@ import (
 func teamcity() family {
 	return family{
 		name:   "teamcity",
-		detect: func(s Surroundings) bool { return s.get("TEAMCITY_VERSION") != "" },
-		open: func(s Surroundings) System {
+		detect: func(s Environment) bool { return s.get("TEAMCITY_VERSION") != "" },
+		open: func(s Environment) System {
 			b := newBasic(s, "teamcity", Run{
-				Where: join("/", cmp.Or(s.host("BUILD_URL"), "teamcity"), s.get("TEAMCITY_PROJECT_NAME"), s.get("TEAMCITY_BUILDCONF_NAME")),
-				ID:    s.get("BUILD_NUMBER"),
-				Job:   s.get("TEAMCITY_BUILDCONF_NAME"),
+				Project: join("/", cmp.Or(s.host("BUILD_URL"), "teamcity"), s.get("TEAMCITY_PROJECT_NAME"), s.get("TEAMCITY_BUILDCONF_NAME")),
+				ID:      s.get("BUILD_NUMBER"),
+				Job:     s.get("TEAMCITY_BUILDCONF_NAME"),
 			}, Files{Way: "use exec; or --lease with a file outside of the checkout, below %system.teamcity.build.tempDir%"})
 			b.words = words{s.out()}
 			return &teamCity{b}

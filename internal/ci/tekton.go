@@ -12,12 +12,12 @@ import "strings"
 func tekton() family {
 	return family{
 		name:   "tekton",
-		detect: func(s Surroundings) bool { return s.exists("/tekton/results") },
-		open: func(s Surroundings) System {
+		detect: func(s Environment) bool { return s.exists("/tekton/results") },
+		open: func(s Environment) System {
 			b := newBasic(s, "tekton", named(s, Run{
-				Where: join("/", "tekton", namespace(s)),
-				ID:    strings.TrimSuffix(s.Hostname, "-pod"),
-				Job:   "task",
+				Project: join("/", "tekton", namespace(s)),
+				ID:      strings.TrimSuffix(s.Hostname, "-pod"),
+				Job:     "task",
 			}), Files{
 				Public: []Public{{"/tekton", "results of Tekton are plain text in the status of the TaskRun"}},
 				Way:    "use exec; or --lease with a file of an emptyDir volume, which the steps of a task share",
@@ -28,6 +28,6 @@ func tekton() family {
 }
 
 // namespace is the one of the pod, where its service account is mounted.
-func namespace(s Surroundings) string {
+func namespace(s Environment) string {
 	return s.read("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 }

@@ -11,15 +11,15 @@ func woodpecker() family {
 	return family{
 		name:   "woodpecker",
 		detect: onWoodpecker,
-		open: func(s Surroundings) System {
+		open: func(s Environment) System {
 			b := newBasic(s, "woodpecker", Run{
-				Where: s.repository("woodpecker", s.get("CI_SYSTEM_HOST"), cmp.Or(s.get("CI_REPO"), join("/", s.get("CI_REPO_OWNER"), s.get("CI_REPO_NAME"))), "CI_REPO_URL", "CI_REPO_CLONE_URL"),
-				ID:    join(".", s.get("CI_PIPELINE_NUMBER"), s.get("CI_PIPELINE_RERUNS")),
-				Job:   join("/", s.get("CI_WORKFLOW_NAME"), s.get("CI_STEP_NAME")),
+				Project: s.repository("woodpecker", s.get("CI_SYSTEM_HOST"), cmp.Or(s.get("CI_REPO"), join("/", s.get("CI_REPO_OWNER"), s.get("CI_REPO_NAME"))), "CI_REPO_URL", "CI_REPO_CLONE_URL"),
+				ID:      join(".", s.get("CI_PIPELINE_NUMBER"), s.get("CI_PIPELINE_RERUNS")),
+				Job:     join("/", s.get("CI_WORKFLOW_NAME"), s.get("CI_STEP_NAME")),
 			}, Files{Way: "use exec; or --lease with a file of the workspace, which the steps of a workflow share"})
 			return &b
 		},
 	}
 }
 
-func onWoodpecker(s Surroundings) bool { return s.get("CI") == "woodpecker" }
+func onWoodpecker(s Environment) bool { return s.get("CI") == "woodpecker" }

@@ -26,7 +26,7 @@ func (p *Program) proxy() func(*url.URL) (*url.URL, error) {
 
 // proxyOf is the proxy for a lease: ALL_PROXY counts for that of another process when it
 // did for create.
-func (j *job) proxyOf(r lease.Record, foreign bool) func(*url.URL) (*url.URL, error) {
+func (j *job) proxyOf(r lease.Lease, foreign bool) func(*url.URL) (*url.URL, error) {
 	if foreign && !r.Settings.AllProxy {
 		return settings.NewProxies(j.Lookup).WithoutAll().For
 	}
@@ -49,7 +49,7 @@ func (p *Program) plainProxy(root *url.URL) (string, error) {
 // userAgent lets an administrator find the run in the controller's access log.
 func (j *job) userAgent() string {
 	run := j.system.Run()
-	return "jenkins-token/" + version(j.Version) + " (+https://github.com/jenkins-token/jenkins-token; " + lease.Part(run.Where) + " " + lease.Part(run.ID) + ")"
+	return "jenkins-token/" + version(j.Version) + " (+https://github.com/jenkins-token/jenkins-token; " + lease.Part(run.Project) + " " + lease.Part(run.ID) + ")"
 }
 
 // version is the second word of the line that the version command prints.
@@ -65,7 +65,7 @@ func (j *job) accountClient(s *settings.Settings, more ...jenkins.Option) (*jenk
 		return nil, err
 	}
 	options := j.options(s.CA, s.Timeout)
-	options = append(options, doors(s)...)
+	options = append(options, gatewayOptions(s)...)
 	if s.ForUser != "" {
 		options = append(options, jenkins.WithUser(s.ForUser))
 	}
@@ -135,7 +135,7 @@ func (j *job) issuerTransport(s *settings.Settings) *http.Transport {
 // tokenClient is a client that shows the token of a lease. Where the settings
 // agree with the lease it goes the way of the settings, gateway and all; elsewhere
 // it goes the way that the lease names, and shows nothing but the lease's token.
-func (j *job) tokenClient(r lease.Record, s *settings.Settings, foreign bool) (*jenkins.Client, error) {
+func (j *job) tokenClient(r lease.Lease, s *settings.Settings, foreign bool) (*jenkins.Client, error) {
 	root, err := settings.ParseRoot(r.URL, r.Settings.AllowHTTP)
 	if err != nil {
 		return nil, err
@@ -148,8 +148,8 @@ func (j *job) tokenClient(r lease.Record, s *settings.Settings, foreign bool) (*
 	if foreign && (used != r.Settings.Proxy && wrong == nil || wrong != nil && r.Settings.Proxy == "") {
 		options = append(options, jenkins.WithProxy(direct))
 	}
-	if disagreement(s, r) == "" {
-		options = append(options, doors(s)...)
+	if mismatch(s, r) == "" {
+		options = append(options, gatewayOptions(s)...)
 	}
 	return newClient(root, jenkins.APIToken(r.Username, r.Token.Reveal()), options)
 }
@@ -164,7 +164,7 @@ func direct(*url.URL) (*url.URL, error) { return nil, nil }
 // create did not write, the file beside the state of act and Forgejo), and the
 // runner evaluates ${{ env.X }} in an input again in the post step
 // (ActionRunner.cs). So what the settings hold goes only where both say.
-func disagreement(s *settings.Settings, r lease.Record) string {
+func mismatch(s *settings.Settings, r lease.Lease) string {
 	switch {
 	case s == nil:
 		return "the settings are wrong"
@@ -205,7 +205,7 @@ func (j *job) options(ca []byte, timeout time.Duration) []jenkins.Option {
 }
 
 // doors are what a gateway in front of the controller asks for.
-func doors(s *settings.Settings) []jenkins.Option {
+func gatewayOptions(s *settings.Settings) []jenkins.Option {
 	options := []jenkins.Option{jenkins.WithHeaders(s.Headers.Reveal())}
 	if len(s.ClientCertificate) > 0 {
 		options = append(options, jenkins.WithClientCertificate(s.ClientCertificate, []byte(s.ClientKey.Reveal())))

@@ -33,16 +33,16 @@ const (
 
 // Program is everything the program is handed from outside.
 type Program struct {
-	Args           []string // with the name it was called by
-	Lookup         func(string) (string, bool)
-	Environ        func() []string
-	Stdin          io.Reader
-	Stdout, Stderr io.Writer
-	Terminal       bool // standard output is a terminal
-	StderrTTY      bool // standard error is a terminal
-	Nowhere        bool // standard output is the null device, or was closed
-	Merged         bool // standard output goes where standard error goes
-	ReadFile       func(string) ([]byte, error)
+	Args            []string // with the name it was called by
+	Lookup          func(string) (string, bool)
+	Environ         func() []string
+	Stdin           io.Reader
+	Stdout, Stderr  io.Writer
+	StdoutTTY       bool // standard output is a terminal
+	StderrTTY       bool // standard error is a terminal
+	StdoutDiscarded bool // standard output is the null device, or was closed
+	StdoutIsStderr  bool // standard output goes where standard error goes
+	ReadFile        func(string) ([]byte, error)
 	// ReadGiven reads a file that a setting names, which can be a pipe; nil is ReadFile.
 	// The action uses ReadFile: there another step can have put a pipe in the place of the
 	// file, to hold the job up.
@@ -51,8 +51,8 @@ type Program struct {
 	Executable func() (string, error)
 	LookPath   func(string) (string, error) // finds a command
 	Signals    *Signals
-	First      bool                                                      // the program is process 1
-	Exposed    error                                                     // why other processes can read this one's environment; nil when they cannot
+	IsPID1     bool                                                      // the program is process 1
+	NotHidden  error                                                     // why other processes can read this one's environment; nil when they cannot
 	Tool       func(name string, args, env []string, stdin []byte) error // see ci.Surroundings
 	Hostname   string
 	Now        func() time.Time
@@ -63,15 +63,15 @@ type Program struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Around is called for each write that hands something on, so that a test can
 	// end the program on either side of it; nil writes and nothing else.
-	Around func(what string, write func() error) error
+	AroundWrite func(what string, write func() error) error
 }
 
 // write hands something on: a record, masks, an output, a summary.
 func (p *Program) write(what string, f func() error) error {
-	if p.Around == nil {
+	if p.AroundWrite == nil {
 		return f()
 	}
-	return p.Around(what, f)
+	return p.AroundWrite(what, f)
 }
 
 // IsAction reports whether argv0 is one of the names under which the program is
@@ -161,9 +161,9 @@ func (p *Program) job() (*job, error) {
 	return j, nil
 }
 
-func (j *job) surroundings() ci.Surroundings {
+func (j *job) surroundings() ci.Environment {
 	lends := j.name == "exec"
-	return ci.Surroundings{
+	return ci.Environment{
 		Lookup: j.Lookup, ReadFile: j.ReadFile, Exists: j.Exists, Stdout: j.Stdout, Stderr: j.Stderr,
 		Hostname: j.Hostname, Now: j.Now(), Tool: j.Tool, Unmasked: lends,
 		Captured: lends || j.name == "create" && j.flags.text["lease"] == "-" || j.flags.set["json"],
@@ -171,7 +171,7 @@ func (j *job) surroundings() ci.Surroundings {
 }
 
 // certain refuses what depends on the CI where it cannot be told which one it is.
-func (j *job) certain() error {
+func (j *job) requireKnownCI() error {
 	if j.unclear == nil {
 		return nil
 	}
@@ -267,17 +267,17 @@ func (j *job) readGiven(ctx context.Context) func(string) ([]byte, error) {
 // others are the settings that are not in the table of settings, with what was given.
 func (j *job) others() [][2]string {
 	var all [][2]string
-	for _, name := range []string{"lease", "where", "run", "label", "uuid", "auth-file", "netrc"} {
+	for _, name := range []string{"lease", "project", "run", "label", "uuid", "auth-file", "netrc"} {
 		if text := j.flags.text[name]; text != "" {
 			all = append(all, [2]string{"--" + name, text})
 		}
 	}
 	if j.action && j.name == "sweep" {
-		for _, name := range []string{"where", "run", "label"} {
+		for _, name := range []string{"project", "run", "label"} {
 			all = append(all, [2]string{name, j.choice(name)})
 		}
 	}
-	for _, name := range []string{"JENKINS_TOKEN_WHERE", "JENKINS_TOKEN_RUN"} {
+	for _, name := range []string{"JENKINS_TOKEN_PROJECT", "JENKINS_TOKEN_RUN"} {
 		text, _ := j.Lookup(name)
 		all = append(all, [2]string{name, text})
 	}

@@ -15,33 +15,33 @@ import (
 
 // create makes a token and hands it on.
 func (j *job) create(ctx context.Context) error {
-	if err := j.certain(); err != nil {
+	if err := j.requireKnownCI(); err != nil {
 		return err
 	}
 	s, err := j.load(ctx, settings.ForCreate)
 	if err != nil {
 		return err
 	}
-	p, err := j.place()
+	p, err := j.openStore()
 	if err != nil {
 		return err
 	}
 	account, err := j.accountClient(s)
 	if err != nil {
-		p.Drop()
+		p.Clear()
 		return err
 	}
 	defer account.Close()
-	record, left, err := lease.Acquire(ctx, j.life(s.Timeout), account, j.order(s), p)
+	record, left, err := lease.Create(ctx, j.life(s.Timeout), account, j.request(s), p)
 	if err == nil {
 		if err = p.posted(); err != nil {
 			record.Token = secret.String{} // the post step may have revoked it: the account looks
 		} else {
-			err = j.handOn(record, p)
+			err = j.publish(record, p)
 		}
 		if err != nil {
-			if left = j.giveBack(ctx, record); len(left) == 0 {
-				p.Drop()
+			if left = j.revokeUnpublished(ctx, record); len(left) == 0 {
+				p.Clear()
 			}
 		}
 	}
@@ -72,7 +72,7 @@ func (j *job) warnOfPaths(s *settings.Settings) {
 	case len(s.Paths) == 0:
 	case slices.Contains(s.Paths, "client-certificate"), slices.Contains(s.Paths, "client-key"):
 		j.system.Say(ci.Warning, "the post step does not read files, so it has no client certificate to show and may not reach the controller: give "+strings.Join(s.Paths, " and ")+" as PEM text")
-	case j.runner.SideFile() != "":
+	case j.runner.StateFile() != "":
 		j.system.Say(ci.Warning, "the post step does not read files, and this runner may give it no token: without ca-certificate as PEM text it may not revoke the token")
 	default:
 		j.system.Say(ci.Notice, "the post step does not read files: it trusts the certificates that this step read, and uses the token alone; with ca-certificate as PEM text it can also use the account's credential")
@@ -80,19 +80,19 @@ func (j *job) warnOfPaths(s *settings.Settings) {
 }
 
 // order is the token that the settings ask for.
-func (j *job) order(s *settings.Settings) lease.Order {
+func (j *job) request(s *settings.Settings) lease.Request {
 	run := j.system.Run()
 	post := s.Post()
 	post.Proxy, _ = j.plainProxy(s.URL) // settings.Load has seen that it can be used
 	post.AllProxy = settings.NewProxies(j.Lookup).All(s.URL)
-	return lease.Order{
+	return lease.Request{
 		URL: s.URL.String(), Username: s.Username, ForUser: s.ForUser,
-		Where: run.Where, Run: run.ID, Label: j.label(s), TTL: s.TTL, Legacy: s.Legacy, Settings: post,
+		Project: run.Project, Run: run.ID, Label: j.label(s), TTL: s.TTL, Legacy: s.Legacy, Settings: post,
 	}
 }
 
 // warnOfLegacy says what it means that an account has one token only.
-func (j *job) warnOfLegacy(r lease.Record) {
+func (j *job) warnOfLegacy(r lease.Lease) {
 	switch r.Settings.Legacy {
 	case settings.LegacyRead:
 		j.system.Say(ci.Notice, "legacy is read: the account has this one token for everything, and the job will not end it")
@@ -103,7 +103,7 @@ func (j *job) warnOfLegacy(r lease.Record) {
 
 // handOn gives the token to later steps: as outputs, or as the record, on standard
 // output or in a file.
-func (j *job) handOn(r lease.Record, p *place) error {
+func (j *job) publish(r lease.Lease, p *createStore) error {
 	step, has := j.system.(outputs)
 	switch {
 	case p.stdout:
@@ -131,7 +131,7 @@ func (j *job) handOn(r lease.Record, p *place) error {
 }
 
 // outputsOf are the outputs of the step, names and values.
-func outputsOf(r lease.Record) [][2]string {
+func outputsOf(r lease.Lease) [][2]string {
 	return [][2]string{
 		{"token", r.Token.Reveal()}, {"token-name", r.TokenName}, {"token-uuid", r.TokenUUID},
 		{"username", r.Username}, {"url", r.URL}, {"expires-at", r.ExpiresAt},
@@ -144,9 +144,9 @@ func (j *job) print(what, line string) error {
 }
 
 // giveBack revokes a token that could not be handed on.
-func (j *job) giveBack(ctx context.Context, r lease.Record) []lease.Left {
+func (j *job) revokeUnpublished(ctx context.Context, r lease.Lease) []lease.Leftover {
 	r.Settings.Revoke, r.Settings.Sweep = true, false
-	_, left := j.releaser(j.account, false).Release(ctx, r)
+	_, left := j.releaser(j.account, false).Revoke(ctx, r)
 	return left
 }
 

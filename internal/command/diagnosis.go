@@ -53,7 +53,7 @@ type diagnosis struct {
 	checks   []check
 	over     bool        // a check failed: nothing more is sent
 	tokens   *tokenCount // nil when the page was not read
-	made     *lease.Record
+	made     *lease.Lease
 	unseen   error // why no answer to the login has shown yet that it is Jenkins'
 }
 
@@ -114,9 +114,9 @@ func (d *diagnosis) write(ctx context.Context) {
 	run := d.j.system.Run()
 	post := d.settings.Post()
 	post.Revoke, post.Sweep = true, false
-	record, left, err := lease.Acquire(ctx, d.j.life(d.left()), d.client, lease.Order{
+	record, left, err := lease.Create(ctx, d.j.life(d.left()), d.client, lease.Request{
 		URL: d.settings.URL.String(), Username: d.settings.Username, ForUser: d.settings.ForUser,
-		Where: run.Where, Run: run.ID, Label: "doctor", TTL: doctorTTL, Settings: post,
+		Project: run.Project, Run: run.ID, Label: "doctor", TTL: doctorTTL, Settings: post,
 	}, lease.Discard{})
 	if err != nil {
 		d.fail("write", "no token came of it: "+err.Error(), err)
@@ -126,10 +126,10 @@ func (d *diagnosis) write(ctx context.Context) {
 	d.made = &record
 	releaser := d.j.releaser(d.settings, false)
 	releaser.Life.Timeout = max(d.left(), lease.Grace)
-	_, left = releaser.Release(context.WithoutCancel(ctx), record)
+	_, left = releaser.Revoke(context.WithoutCancel(ctx), record)
 	if len(left) > 0 {
 		found := "token " + record.TokenName + " was made, but not revoked"
-		if left[0].Ending == lease.Undurable {
+		if left[0].Outcome == lease.Undurable {
 			found = "token " + record.TokenName + " was made and is dead, but may return when the controller restarts"
 		}
 		if left[0].Err != nil {
@@ -155,7 +155,7 @@ func (d *diagnosis) print() error {
 		return json.NewEncoder(d.j.Stdout).Encode(d.report())
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n%s, from %s (%s)\n\n", ci.Clean(d.j.Version), d.settings.URL, ci.Clean(d.j.system.Run().Where), d.j.system.Name())
+	fmt.Fprintf(&b, "%s\n%s, from %s (%s)\n\n", ci.Clean(d.j.Version), d.settings.URL, ci.Clean(d.j.system.Run().Project), d.j.system.Name())
 	for _, c := range d.checks {
 		fmt.Fprintf(&b, "%-8s %-13s %s\n", c.State, c.Name, c.Found)
 		for _, hint := range c.Hints {

@@ -10,9 +10,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/jenkins-token/jenkins-token/internal/child"
 	"github.com/jenkins-token/jenkins-token/internal/ci"
 	"github.com/jenkins-token/jenkins-token/internal/lease"
+	"github.com/jenkins-token/jenkins-token/internal/process"
 	"github.com/jenkins-token/jenkins-token/internal/secret"
 	"github.com/jenkins-token/jenkins-token/internal/settings"
 	"github.com/jenkins-token/jenkins-token/jenkins"
@@ -20,7 +20,7 @@ import (
 
 // exec lends a token to one command.
 func (j *job) exec(ctx context.Context) error {
-	if err := j.certain(); err != nil {
+	if err := j.requireKnownCI(); err != nil {
 		return err
 	}
 	wanted, err := j.wanted()
@@ -35,12 +35,12 @@ func (j *job) exec(ctx context.Context) error {
 	if err != nil {
 		return j.cannotRun(err)
 	}
-	command := child.Command{Path: path, Args: j.flags.args, Stdin: j.Stdin, Stdout: j.Stdout, Stderr: j.Stderr, Orphans: j.First}
+	command := process.Command{Path: path, Args: j.flags.args, Stdin: j.Stdin, Stdout: j.Stdout, Stderr: j.Stderr, Orphans: j.IsPID1}
 	// From here on every signal waits for its turn: it is this program's while the
 	// token is made, the command's while that runs, and this program's again.
 	j.Signals.listen(command.Signals()...)
-	l := &loan{job: j}
-	record, err := j.lend(ctx, s, l)
+	l := &execStore{job: j}
+	record, err := j.createForCommand(ctx, s, l)
 	if err != nil {
 		return err
 	}
@@ -55,16 +55,16 @@ func (j *job) exec(ctx context.Context) error {
 	if !j.flags.set["no-redact"] {
 		command.Redact, command.Published = l.masks, j.onCI()
 	}
-	process, err := child.Start(command)
+	child, err := process.Start(command)
 	if err != nil {
 		j.undo(ctx, record, l)
 		return j.cannotRun(err)
 	}
 	r := &revocation{job: j, record: record, loan: l}
-	exit := process.Wait(j.Signals.incoming, func() { r.askedToEnd(ctx) })
+	exit := child.Wait(j.Signals.incoming, func() { r.askedToEnd(ctx) })
 	remove()
 	r.stopWaiting()
-	return j.reclaim(ctx, r, process, exit)
+	return j.revokeAfterCommand(ctx, r, child, exit)
 }
 
 // onCI reports whether the program runs in a job, where a terminal is a log and a
@@ -84,14 +84,14 @@ func patience(grace time.Duration) time.Duration { return min(grace/2, 4*time.Se
 // is revoked when the command has ended.
 type revocation struct {
 	job    *job
-	record lease.Record
-	loan   *loan
+	record lease.Lease
+	loan   *execStore
 
 	stop context.CancelFunc // ends the wait for the time; nil when the command was not asked to end
 	over chan struct{}      // closed when the wait has ended, and what it did is done
 	// The rest is read after over.
-	done bool         // the token is revoked, and that is said
-	left []lease.Left // what may be left, where a refused login keeps it from being tried again
+	done bool             // the token is revoked, and that is said
+	left []lease.Leftover // what may be left, where a refused login keeps it from being tried again
 }
 
 // askedToEnd begins the wait. Control-C on a person's terminal is the command's own
@@ -126,10 +126,10 @@ func (r *revocation) early(ctx context.Context) {
 	releaser.Life.Timeout = min(j.account.Timeout, lease.Grace)
 	record := r.record
 	record.Settings.Sweep = false
-	ending, left := releaser.Release(ctx, record)
+	ending, left := releaser.Revoke(ctx, record)
 	if r.done = len(left) == 0; r.done {
-		r.loan.Drop()
-		j.ended(record, ending)
+		r.loan.Clear()
+		j.sayOutcome(record, ending)
 		return
 	}
 	for _, one := range left {
@@ -141,32 +141,32 @@ func (r *revocation) early(ctx context.Context) {
 		}
 	}
 	for _, one := range left {
-		j.system.Say(ci.Notice, remains(one, 1)+"; this is tried again when the command has ended")
+		j.system.Say(ci.Notice, leftoverText(one, 1)+"; this is tried again when the command has ended")
 	}
 }
 
 // lend makes the token. A signal undoes it: the command never starts.
-func (j *job) lend(ctx context.Context, s *settings.Settings, l *loan) (lease.Record, error) {
-	if j.Exposed != nil {
-		j.system.Say(ci.Notice, "the command can read the environment of this program, and a credential there: "+j.Exposed.Error())
+func (j *job) createForCommand(ctx context.Context, s *settings.Settings, l *execStore) (lease.Lease, error) {
+	if j.NotHidden != nil {
+		j.system.Say(ci.Notice, "the command can read the environment of this program, and a credential there: "+j.NotHidden.Error())
 	}
 	var err error
 	if path := j.flags.text["lease"]; path != "" {
 		files := j.system.Files()
 		if public, refused := files.Refused(path); refused {
-			return lease.Record{}, refuse(public, files)
+			return lease.Lease{}, refuse(public, files)
 		}
-		if l.file, err = recordFile(path); err != nil {
-			return lease.Record{}, before(err)
+		if l.file, err = createLeaseFile(path); err != nil {
+			return lease.Lease{}, before(err)
 		}
 	}
 	account, err := j.accountClient(s)
 	if err != nil {
-		l.Drop()
-		return lease.Record{}, before(err)
+		l.Clear()
+		return lease.Lease{}, before(err)
 	}
 	defer account.Close()
-	record, left, err := lease.Acquire(ctx, j.life(s.Timeout), account, j.order(s), l)
+	record, left, err := lease.Create(ctx, j.life(s.Timeout), account, j.request(s), l)
 	if err != nil {
 		j.report(left)
 		return record, before(explained(err, account, s))
@@ -182,17 +182,17 @@ func (j *job) lend(ctx context.Context, s *settings.Settings, l *loan) (lease.Re
 }
 
 // undo ends a token that no command has seen.
-func (j *job) undo(ctx context.Context, r lease.Record, l *loan) {
-	left := j.giveBack(ctx, r)
+func (j *job) undo(ctx context.Context, r lease.Lease, l *execStore) {
+	left := j.revokeUnpublished(ctx, r)
 	if len(left) == 0 {
-		l.Drop()
+		l.Clear()
 	}
 	j.report(left)
 }
 
 // reclaim ends the token of a command that has ended, and gives the command's
 // exit code: no failure of ours hides that of the command.
-func (j *job) reclaim(ctx context.Context, r *revocation, process *child.Process, exit child.Exit) error {
+func (j *job) revokeAfterCommand(ctx context.Context, r *revocation, child *process.Process, exit process.Exit) error {
 	s := j.account
 	ctx, hurry := context.WithCancel(ctx)
 	defer hurry()
@@ -201,28 +201,28 @@ func (j *job) reclaim(ctx context.Context, r *revocation, process *child.Process
 	}
 	ctx = j.Signals.watch(ctx, func(code int) {
 		if !r.done {
-			j.report([]lease.Left{{Record: r.record, Name: r.record.TokenName, UUID: r.record.TokenUUID, Err: lease.ErrInterrupted}})
+			j.report([]lease.Leftover{{Lease: r.record, Name: r.record.TokenName, UUID: r.record.TokenUUID, Err: lease.ErrInterrupted}})
 		}
 		j.Signals.leave(cmp.Or(exit.Code, code))
 	})
 	defer j.Signals.stop()
-	var ending lease.Ending
-	var left []lease.Left
+	var ending lease.Outcome
+	var left []lease.Leftover
 	if !r.done && r.left == nil {
 		releaser := j.releaser(s, false)
 		releaser.Life.Timeout = s.Timeout
-		ending, left = releaser.Release(ctx, r.record)
+		ending, left = releaser.Revoke(ctx, r.record)
 	}
-	process.Finish()
+	child.Finish()
 	switch {
 	case r.done:
 	case r.left != nil:
 		left = r.left
 	case ending == lease.Kept && r.record.Settings.Legacy != settings.LegacyRead:
-		j.report([]lease.Left{leftAlone(r.record)})
+		j.report([]lease.Leftover{keptLeftover(r.record)})
 	case len(left) == 0:
-		r.loan.Drop()
-		j.ended(r.record, ending)
+		r.loan.Clear()
+		j.sayOutcome(r.record, ending)
 	}
 	if r.left == nil { // else it is said already
 		j.report(left)

@@ -62,7 +62,7 @@ func (j *job) hints(err error) []string {
 	if errors.Is(err, file.ErrForeign) {
 		return []string{"whoever can write to it chooses the token that is revoked: look at it, then give it to yourself alone (chown, chmod 600)"}
 	}
-	if errors.Is(err, lease.ErrRecord) {
+	if errors.Is(err, lease.ErrNotLease) {
 		return []string{"give the record as create wrote it, whole and unchanged"}
 	}
 	if errors.Is(err, lease.ErrNoCredential) {

@@ -61,7 +61,7 @@ func commandOf(arg string) string {
 // parse reads the command line of a command.
 func parse(name string, args []string) (flags, error) {
 	f := flags{text: map[string]string{}, all: map[string][]string{}, set: map[string]bool{}}
-	v, ok := verbOf(name)
+	v, ok := commandNamed(name)
 	if !ok {
 		return f, unknownCommand(name)
 	}

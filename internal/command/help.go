@@ -19,11 +19,11 @@ func (j *job) help() error {
 	name := j.name
 	if len(j.flags.args) > 0 && !j.flags.set["help"] {
 		name = j.flags.args[0]
-	} else if _, known := verbOf(name); !known || name == "help" && !j.flags.set["help"] {
+	} else if _, known := commandNamed(name); !known || name == "help" && !j.flags.set["help"] {
 		_, err := fmt.Fprint(j.Stdout, overview())
 		return err
 	}
-	v, ok := verbOf(name)
+	v, ok := commandNamed(name)
 	if !ok {
 		return unknownCommand(name)
 	}
@@ -36,7 +36,7 @@ func overview() string {
 	var b strings.Builder
 	b.WriteString("jenkins-token gives a CI job a short-lived, named Jenkins API token and revokes it.\n\n" +
 		"usage: jenkins-token COMMAND [flags]\n\ncommands:\n")
-	for _, v := range verbs() {
+	for _, v := range commands() {
 		row(&b, strings.TrimSpace(v.name+" "+v.arguments), v.text)
 	}
 	b.WriteString("\n" + wrap("Settings are flags (--url), inputs of the surrounding CI, or environment variables (JENKINS_URL), "+
@@ -50,7 +50,7 @@ func overview() string {
 }
 
 // help is the help text of a command.
-func (v verb) help() string {
+func (v Command) help() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "jenkins-token %s: %s\n\nusage: jenkins-token %s", v.name, v.text, v.name)
 	if len(v.options) > 0 {
@@ -87,7 +87,7 @@ func (v verb) help() string {
 	return b.String()
 }
 
-func (v verb) writeSettings(b *strings.Builder) {
+func (v Command) writeSettings(b *strings.Builder) {
 	taken := map[string]bool{}
 	for _, o := range v.options {
 		taken[o.name] = true

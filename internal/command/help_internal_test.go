@@ -13,7 +13,7 @@ import (
 func TestHelpOfEveryCommand(t *testing.T) {
 	t.Parallel()
 	texts := map[string]string{"overview": overview()}
-	for _, v := range verbs() {
+	for _, v := range commands() {
 		texts[v.name] = v.help()
 		if v.text == "" || v.about == "" || len(v.codes) == 0 || len(v.examples) != 2 {
 			t.Errorf("%s: got a help text without a part, want two sentences, exit codes and two examples", v.name)

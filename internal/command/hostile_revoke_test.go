@@ -155,7 +155,7 @@ func TestHostileStart(t *testing.T) {
 // TestHostilePageInPost: the page that the post step tidies holds nothing up.
 func TestHostilePageInPost(t *testing.T) {
 	t.Parallel()
-	over := lease.Name{Where: "github.com/acme/web", Run: "1.1", Label: "deploy", Nonce: "aaaaaaaa", End: hostileNoon.Add(-time.Hour)}.String()
+	over := lease.Name{Project: "github.com/acme/web", Run: "1.1", Label: "deploy", Nonce: "aaaaaaaa", End: hostileNoon.Add(-time.Hour)}.String()
 	rows := append(carriers("page", 0),
 		attack{name: "a thousand of ours that are over", answer: pageOf(func(i int) (string, string) { return uuidOf(i), over }, 1000)},
 		attack{name: "our own living token, as one that is over", answer: func(a *answering) {
@@ -211,5 +211,5 @@ func pageOf(row func(i int) (uuid, name string), n int) func(*answering) {
 
 // swept is a siege with a token of ours that is over.
 func swept(s *siege) jenkinstest.Token {
-	return s.honest.AddToken(hostileUser, lease.Name{Where: "github.com/acme/web", Run: "1.1", Label: "deploy", Nonce: "aaaaaaaa", End: hostileNoon.Add(-time.Hour)}.String())
+	return s.honest.AddToken(hostileUser, lease.Name{Project: "github.com/acme/web", Run: "1.1", Label: "deploy", Nonce: "aaaaaaaa", End: hostileNoon.Add(-time.Hour)}.String())
 }

@@ -55,7 +55,9 @@ func TestHostileSweepRevocations(t *testing.T) {
 // TestHostilePages: rows that want to be revoked, or to hide that others do not.
 func TestHostilePages(t *testing.T) {
 	t.Parallel()
-	name := func(where, until string) string { return "jenkins-token:" + where + ":1.1:deploy:aaaaaaaa:" + until }
+	name := func(project, until string) string {
+		return "jenkins-token:" + project + ":1.1:deploy:aaaaaaaa:" + until
+	}
 	over := name("github.com/acme/web", "until-20261123T110000Z")
 	good := rowOf(uuidOf(1), over)
 	for _, row := range []struct {
@@ -123,7 +125,7 @@ func TestHostilePages(t *testing.T) {
 					t.Errorf("revoked: got %q, want %q\n%s", s.revoked, row.revoked, r.stdout)
 				}
 			}
-			besiege(t, "sweep", a, func(s *siege) { s.env["INPUT_WHERE"] = "github.com/acme/web" })
+			besiege(t, "sweep", a, func(s *siege) { s.env["INPUT_PROJECT"] = "github.com/acme/web" })
 		})
 	}
 }
@@ -132,7 +134,7 @@ func TestHostilePages(t *testing.T) {
 // of the program has more of them, each read by a process of its own.
 func TestHostileCrowds(t *testing.T) {
 	t.Parallel()
-	over := lease.Name{Where: "github.com/acme/web", Run: "1.1", Label: "deploy", Nonce: "aaaaaaaa", End: hostileNoon.Add(-time.Hour)}.String()
+	over := lease.Name{Project: "github.com/acme/web", Run: "1.1", Label: "deploy", Nonce: "aaaaaaaa", End: hostileNoon.Add(-time.Hour)}.String()
 	for _, row := range []struct {
 		name    string
 		page    func(*answering)

@@ -33,7 +33,7 @@ type scene struct {
 }
 
 // ofYesterday is the name of a token that an earlier run has left.
-var ofYesterday = lease.Name{Where: "github.com/acme/web", Run: "16.1", Label: "deploy", Nonce: "aaaaaaaa", End: noon.Add(-time.Hour)}.String()
+var ofYesterday = lease.Name{Project: "github.com/acme/web", Run: "16.1", Label: "deploy", Nonce: "aaaaaaaa", End: noon.Add(-time.Hour)}.String()
 
 func scenes() []scene {
 	post := func(s *stage, _ string) { s.run("revoke") }

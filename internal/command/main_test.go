@@ -58,7 +58,7 @@ func play() int {
 	context.AfterFunc(ctx, func() { _, _ = fmt.Fprintln(trace, taken) })
 	end.at, _ = strconv.Atoi(os.Getenv("STOP_AT"))
 	end.by = signalsOf(os.Getenv("STOP_BY"))
-	p.Around = func(what string, write func() error) error {
+	p.AroundWrite = func(what string, write func() error) error {
 		end.point("before " + what)
 		err := write()
 		end.point("after " + what)

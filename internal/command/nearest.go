@@ -9,11 +9,11 @@ import (
 )
 
 // verbOf finds a command by its name.
-func verbOf(name string) (verb, bool) {
-	all := verbs()
-	i := slices.IndexFunc(all, func(v verb) bool { return v.name == name })
+func commandNamed(name string) (Command, bool) {
+	all := commands()
+	i := slices.IndexFunc(all, func(v Command) bool { return v.name == name })
 	if i < 0 {
-		return verb{}, false
+		return Command{}, false
 	}
 	return all[i], true
 }
@@ -22,7 +22,7 @@ func verbOf(name string) (verb, bool) {
 // secret that was put in the wrong place.
 func unknownCommand(name string) error {
 	var names []string
-	for _, v := range verbs() {
+	for _, v := range commands() {
 		names = append(names, v.name)
 	}
 	hint := "commands are " + strings.Join(names, ", ") + "; jenkins-token help explains them"
@@ -33,7 +33,7 @@ func unknownCommand(name string) error {
 }
 
 // wrongFlag says what is wrong with the flag at which set stopped.
-func wrongFlag(v verb, set *flag.FlagSet, args []string) error {
+func wrongFlag(v Command, set *flag.FlagSet, args []string) error {
 	list := "jenkins-token help " + v.name + " lists its flags"
 	name, _, _ := strings.Cut(strings.TrimLeft(args[max(0, len(args)-set.NArg()-1)], "-"), "=")
 	if known := set.Lookup(name); known != nil {

@@ -61,7 +61,7 @@ func quotedAll(texts []string) string {
 
 func commandTable() string {
 	rows := [][]string{{"command", "what it does"}}
-	for _, v := range verbs() {
+	for _, v := range commands() {
 		rows = append(rows, []string{quoted(strings.TrimSpace(v.name + " " + v.arguments)), v.text})
 	}
 	return page.Table(rows...)
@@ -69,7 +69,7 @@ func commandTable() string {
 
 func flagTable() string {
 	rows := [][]string{{"command", "flag", "meaning"}}
-	for _, v := range verbs() {
+	for _, v := range commands() {
 		for _, o := range v.options {
 			rows = append(rows, []string{quoted(v.name), quoted(strings.TrimSpace("--" + o.name + " " + o.meta)), o.text})
 		}
@@ -80,7 +80,7 @@ func flagTable() string {
 // takers are the commands that take a setting.
 func takers(s settings.Setting) []string {
 	var names []string
-	for _, v := range verbs() {
+	for _, v := range commands() {
 		if v.takes(s) && !slices.ContainsFunc(v.options, func(o option) bool { return o.name == s.Name }) {
 			names = append(names, v.name)
 		}
@@ -154,7 +154,7 @@ func TestSpellings(t *testing.T) {
 	if !maps.Equal(asked, want) {
 		t.Errorf("got  %q\nwant %q", slices.Sorted(maps.Keys(asked)), slices.Sorted(maps.Keys(want)))
 	}
-	for _, v := range verbs() {
+	for _, v := range commands() {
 		for _, s := range settings.All() {
 			f, err := parse(v.name, []string{"--" + s.Name + "=true"})
 			if got := err == nil && f.text[s.Name] == "true"; got != (v.takes(s) && !s.Secret) && s.Name != "label" {
@@ -166,7 +166,7 @@ func TestSpellings(t *testing.T) {
 
 func codeTable() string {
 	rows := [][]string{{"command", "exit code", "when"}}
-	for _, v := range verbs() {
+	for _, v := range commands() {
 		for _, c := range v.codes {
 			rows = append(rows, []string{quoted(v.name), c.number, c.meaning})
 		}
@@ -230,7 +230,7 @@ func kindOf(of reflect.Type) string {
 // recordKeys are the keys of a record, as it is written.
 func recordKeys(t *testing.T) []key {
 	var all []key
-	line, err := lease.Record{
+	line, err := lease.Lease{
 		Names: []string{"jenkins-token:ci/acme:1.1:deploy:aaaaaaaa:until-20261124T150000Z"}, PendingUntil: time.Unix(0, 0), Version: "2.426.2",
 		Settings: settings.Post{OnRevokeFailure: settings.Warn, Timeout: "30s"},
 	}.Encode()
@@ -297,7 +297,7 @@ func outputTable(t *testing.T) string {
 		t.Fatal(err)
 	}
 	rows := [][]string{{"output", "meaning"}}
-	for _, output := range outputsOf(lease.Record{}) {
+	for _, output := range outputsOf(lease.Lease{}) {
 		text := action.Outputs[output[0]].Description
 		if text == "" {
 			t.Errorf("action.yml: got no output %s", output[0])
@@ -311,12 +311,12 @@ func outputTable(t *testing.T) string {
 }
 
 func exampleName() lease.Name {
-	return lease.Name{Where: "github.com/acme/web", Run: "17263512.1", Label: "deploy", Nonce: "7f3k9q2m", End: time.Date(2026, 11, 24, 15, 0, 0, 0, time.UTC)}
+	return lease.Name{Project: "github.com/acme/web", Run: "17263512.1", Label: "deploy", Nonce: "7f3k9q2m", End: time.Date(2026, 11, 24, 15, 0, 0, 0, time.UTC)}
 }
 
 func exampleAgent() string {
 	env := map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "acme/web", "GITHUB_RUN_ID": "17263512", "GITHUB_RUN_ATTEMPT": "1"}
-	system, _ := ci.Detect(ci.Surroundings{Lookup: func(name string) (string, bool) { return env[name], true }, Stdout: io.Discard, Stderr: io.Discard}, "")
+	system, _ := ci.Detect(ci.Environment{Lookup: func(name string) (string, bool) { return env[name], true }, Stdout: io.Discard, Stderr: io.Discard}, "")
 	j := &job{Program: &Program{Version: "jenkins-token v1.2.3 (commit …)"}, system: system}
 	return j.userAgent()
 }

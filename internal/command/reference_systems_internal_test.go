@@ -40,7 +40,7 @@ var variable = regexp.MustCompile(`^[A-Z][A-Z0-9_]*[A-Z0-9]$|^/[a-z/]+$`)
 func variables(t *testing.T, path string) []string {
 	t.Helper()
 	others := []string{"LEASE", "ERROR", "WARNING", "TLS"} // key of the state, levels of TeamCity, a check
-	for _, v := range verbs() {
+	for _, v := range commands() {
 		others = append(others, v.arguments)
 		for _, o := range v.options {
 			others = append(others, o.meta)
@@ -114,7 +114,7 @@ func TestSystemsAreFoundAsTold(t *testing.T) {
 					env[name] = "1"
 				}
 			}
-			system, err := ci.Detect(ci.Surroundings{
+			system, err := ci.Detect(ci.Environment{
 				Lookup: func(name string) (string, bool) { text, ok := env[name]; return text, ok },
 				Exists: func(path string) bool { return slices.Contains(files, path) },
 				Stdout: io.Discard, Stderr: io.Discard,

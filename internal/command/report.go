@@ -14,15 +14,15 @@ import (
 )
 
 // report tells what may outlive the job: in the log, and on the page of the run.
-func (j *job) report(left []lease.Left) {
+func (j *job) report(left []lease.Leftover) {
 	if len(left) == 0 {
 		return
 	}
 	var summary strings.Builder
 	summary.WriteString("### Jenkins tokens that may outlive this job\n\n")
-	for _, one := range merged(left) {
-		text, level := remains(one.Left, one.more), ci.Warning
-		if one.Ending == lease.Kept {
+	for _, one := range groupLeftovers(left) {
+		text, level := leftoverText(one.Leftover, one.more), ci.Warning
+		if one.Outcome == lease.Kept {
 			level = ci.Notice
 		}
 		j.system.Say(level, text)
@@ -43,21 +43,21 @@ func (j *job) toPage(page summarizer, markdown string) {
 
 // leftovers are a leftover, and how many others differ from it in their name alone: the
 // same command finds them all.
-type leftovers struct {
-	lease.Left
+type leftoverGroup struct {
+	lease.Leftover
 	more int
 }
 
 // merged says once what would be said of many names.
-func merged(left []lease.Left) []leftovers {
-	var all []leftovers
+func groupLeftovers(left []lease.Leftover) []leftoverGroup {
+	var all []leftoverGroup
 	for _, one := range left {
-		i := slices.IndexFunc(all, func(known leftovers) bool {
-			return one.Ending == lease.Unknown && known.Ending == lease.Unknown && one.Record.URL == known.Record.URL &&
+		i := slices.IndexFunc(all, func(known leftoverGroup) bool {
+			return one.Outcome == lease.Unknown && known.Outcome == lease.Unknown && one.Lease.URL == known.Lease.URL &&
 				one.Err != nil && known.Err != nil && one.Err.Error() == known.Err.Error()
 		})
 		if i < 0 {
-			all = append(all, leftovers{Left: one})
+			all = append(all, leftoverGroup{Leftover: one})
 		} else {
 			all[i].more++
 		}
@@ -66,16 +66,16 @@ func merged(left []lease.Left) []leftovers {
 }
 
 // remains says what is left, where to end it, and until when it lives.
-func remains(one lease.Left, more int) string {
+func leftoverText(one lease.Leftover, more int) string {
 	var b strings.Builder
 	token := "token " + one.Name
 	if one.UUID != "" {
 		token += " (uuid " + one.UUID + ")"
 	}
-	if one.Record.Legacy() {
-		token = "the one token of " + one.Record.Username
+	if one.Lease.Legacy() {
+		token = "the one token of " + one.Lease.Username
 	}
-	switch one.Ending {
+	switch one.Outcome {
 	case lease.Undurable:
 		b.WriteString(token + " is dead now, but may return when the controller restarts")
 	case lease.Unknown:
@@ -87,25 +87,25 @@ func remains(one lease.Left, more int) string {
 	case lease.Kept:
 		b.WriteString(token + " is left alone: revoke is false")
 	default:
-		b.WriteString(token + " was not " + map[bool]string{true: "changed", false: "revoked"}[one.Record.Legacy()])
+		b.WriteString(token + " was not " + map[bool]string{true: "changed", false: "revoked"}[one.Lease.Legacy()])
 	}
 	if one.Err != nil {
 		b.WriteString(": " + one.Err.Error())
 	}
-	switch page := tokenPage(one.Record, one.Version); {
-	case one.Record.Legacy() && one.Ending == lease.Undurable:
+	switch page := tokenPage(one.Lease, one.Version); {
+	case one.Lease.Legacy() && one.Outcome == lease.Undurable:
 		b.WriteString("; changing it again at " + page + " makes the controller save the account")
-	case one.Record.Legacy():
+	case one.Lease.Legacy():
 		b.WriteString("; change it at " + page + "; it lives until then")
-	case one.Ending == lease.Undurable:
+	case one.Outcome == lease.Undurable:
 		b.WriteString("; a token made and revoked at " + page + " makes the controller save the account")
 	default:
-		b.WriteString("; revoke it at " + page + command(one))
+		b.WriteString("; revoke it at " + page + revokeCommand(one))
 	}
-	end, named := one.Record.Until()
-	switch own := one.UUID != "" && one.UUID == one.Record.TokenUUID; {
-	case own && one.Record.ExpiresAt != "":
-		b.WriteString("; the controller ends it no later than " + one.Record.ExpiresAt)
+	end, named := one.Lease.Until()
+	switch own := one.UUID != "" && one.UUID == one.Lease.TokenUUID; {
+	case own && one.Lease.ExpiresAt != "":
+		b.WriteString("; the controller ends it no later than " + one.Lease.ExpiresAt)
 	case named && (own || endless(one)):
 		b.WriteString("; a sweep revokes it after " + end.Format(time.RFC3339) + ", the controller itself never")
 	case named:
@@ -116,10 +116,10 @@ func remains(one lease.Left, more int) string {
 }
 
 // endless reports whether the controller is known to be one that ends no tokens.
-func endless(one lease.Left) bool {
+func endless(one lease.Leftover) bool {
 	version := one.Version
 	if !version.Known() {
-		version = jenkins.ParseVersion(one.Record.Version)
+		version = jenkins.ParseVersion(one.Lease.Version)
 	}
 	return version.Known() && !version.AtLeast(2, 548)
 }
@@ -129,16 +129,16 @@ var plainUser = regexp.MustCompile(`^[A-Za-z0-9_.][A-Za-z0-9_.@-]*$`)
 
 // command is what else ends the token. What is known by its name alone is found
 // by its run.
-func command(one lease.Left) string {
+func revokeCommand(one lease.Leftover) string {
 	text := ""
 	if name, ok := lease.ParseName(one.Name); ok {
-		text = "sweep --where " + name.Where + " --run " + name.Run
+		text = "sweep --project " + name.Project + " --run " + name.Run
 	}
 	if one.UUID != "" {
 		text = "revoke --uuid " + one.UUID
 	}
-	if text != "" && plainUser.MatchString(one.Record.ForUser) {
-		text += " --for-user " + one.Record.ForUser
+	if text != "" && plainUser.MatchString(one.Lease.ForUser) {
+		text += " --for-user " + one.Lease.ForUser
 	}
 	if text == "" {
 		return ""
@@ -148,7 +148,7 @@ func command(one lease.Left) string {
 
 // tokenPage is the owner's page, which administrators can open too; /me/ would
 // be the reader's own. Before 2.468 the page is called configure.
-func tokenPage(r lease.Record, v jenkins.Version) string {
+func tokenPage(r lease.Lease, v jenkins.Version) string {
 	user := r.URL + "/user/" + url.PathEscape(r.Username)
 	switch {
 	case r.Legacy(), v.Known() && !v.AtLeast(2, 468):

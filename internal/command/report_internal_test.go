@@ -12,16 +12,16 @@ import (
 // What is the same but for its name is said once, with a count.
 func TestLeftoversThatDifferInTheirNameAreSaidOnce(t *testing.T) {
 	t.Parallel()
-	of := func(name string, ending lease.Ending, err string) lease.Left {
-		return lease.Left{Record: lease.Record{URL: "https://ci.example.com", Username: "alice"}, Name: name, Ending: ending, Err: errors.New(err)}
+	of := func(name string, ending lease.Outcome, err string) lease.Leftover {
+		return lease.Leftover{Lease: lease.Lease{URL: "https://ci.example.com", Username: "alice"}, Name: name, Outcome: ending, Err: errors.New(err)}
 	}
-	all := merged([]lease.Left{
+	all := groupLeftovers([]lease.Leftover{
 		of("a", lease.Unknown, "no connection"), of("b", lease.Unknown, "no connection"), of("c", lease.Unknown, "no connection"),
 		of("d", lease.Unknown, "another"), of("e", lease.Failed, "no connection"), of("f", lease.Failed, "no connection"),
 	})
 	var got []string
 	for _, one := range all {
-		text, _, _ := strings.Cut(remains(one.Left, one.more), ": ")
+		text, _, _ := strings.Cut(leftoverText(one.Leftover, one.more), ": ")
 		got = append(got, text)
 	}
 	want := []string{
@@ -49,9 +49,9 @@ func TestWhenALeftoverEnds(t *testing.T) {
 		{"lost, a version that does not", "", "", "", "2.541.3", "; a sweep revokes it after 2026-11-24T15:00:00Z, the controller itself never"},
 		{"lost, a version that create saw", "", "", "2.426.2", "", "; a sweep revokes it after 2026-11-24T15:00:00Z, the controller itself never"},
 	} {
-		text := remains(lease.Left{
-			Record: lease.Record{URL: "https://ci.example.com", Username: "alice", Names: []string{name}, TokenName: name, TokenUUID: uuid, ExpiresAt: test.expires, Version: test.recorded},
-			Name:   name, UUID: test.uuid, Ending: lease.Failed, Version: jenkins.ParseVersion(test.version),
+		text := leftoverText(lease.Leftover{
+			Lease: lease.Lease{URL: "https://ci.example.com", Username: "alice", Names: []string{name}, TokenName: name, TokenUUID: uuid, ExpiresAt: test.expires, Version: test.recorded},
+			Name:  name, UUID: test.uuid, Outcome: lease.Failed, Version: jenkins.ParseVersion(test.version),
 		}, 0)
 		_, got, _ := strings.Cut(text, " --run 7.1")
 		if test.uuid != "" {

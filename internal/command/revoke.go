@@ -18,9 +18,9 @@ import (
 )
 
 // kept is a record found, and what to do when its token is gone.
-type kept struct {
-	record lease.Record
-	done   func() error
+type savedLease struct {
+	lease    lease.Lease
+	markDone func() error
 }
 
 // revoke ends the tokens of the records that it finds.
@@ -28,7 +28,7 @@ func (j *job) revoke(ctx context.Context) error {
 	if uuid := j.flags.text["uuid"]; uuid != "" {
 		return j.revokeUUID(ctx, uuid)
 	}
-	records, err := j.records()
+	records, err := j.leases()
 	if err != nil {
 		return err
 	}
@@ -48,10 +48,10 @@ func (j *job) revoke(ctx context.Context) error {
 	releaser := j.releaser(s, j.action)
 	releaser.Life.Timeout = 0
 	for i := range records {
-		records[i].record.Settings = j.deciding(records[i].record, s)
-		releaser.Life.Timeout = max(releaser.Life.Timeout, records[i].record.Settings.Deadline())
+		records[i].lease.Settings = j.postSettings(records[i].lease, s)
+		releaser.Life.Timeout = max(releaser.Life.Timeout, records[i].lease.Settings.Deadline())
 	}
-	var left, kept []lease.Left
+	var left, kept []lease.Leftover
 	fail := false
 	marks := j.marks()
 	var credential secret.String
@@ -60,24 +60,24 @@ func (j *job) revoke(ctx context.Context) error {
 	}
 	for _, k := range records {
 		// A mark that cannot be written costs at most what it would have saved.
-		_ = marks.Posted(k.record)
-		if marks.IsRevoked(k.record, credential) || marks.MayBeRevoked(k.record) && releaser.Absent(ctx, k.record) {
-			j.system.Say(ci.Progress, subject(k.record)+" was revoked by another step")
-			_ = k.done()
+		_ = marks.Posted(k.lease)
+		if marks.IsRevoked(k.lease, credential) || marks.MayBeRevoked(k.lease) && releaser.Absent(ctx, k.lease) {
+			j.system.Say(ci.Progress, subject(k.lease)+" was revoked by another step")
+			_ = k.markDone()
 			continue
 		}
-		ending, remains := releaser.Release(ctx, k.record)
+		ending, remains := releaser.Revoke(ctx, k.lease)
 		left = append(left, remains...)
-		fail = fail || len(remains) > 0 && k.record.Settings.OnRevokeFailure == settings.Fail
+		fail = fail || len(remains) > 0 && k.lease.Settings.OnRevokeFailure == settings.Fail
 		switch {
-		case ending == lease.Kept && k.record.Settings.Legacy != settings.LegacyRead:
-			kept = append(kept, leftAlone(k.record))
+		case ending == lease.Kept && k.lease.Settings.Legacy != settings.LegacyRead:
+			kept = append(kept, keptLeftover(k.lease))
 			continue
 		case len(remains) > 0:
 			continue
 		}
-		j.ended(k.record, ending)
-		if err := j.write("done", k.done); err != nil {
+		j.sayOutcome(k.lease, ending)
+		if err := j.write("done", k.markDone); err != nil {
 			j.system.Say(ci.Notice, "the token is revoked, but its record could not be removed")
 		}
 	}
@@ -95,13 +95,13 @@ func (j *job) revoke(ctx context.Context) error {
 
 // checkProxies says which variable names a proxy that cannot be used, so that nothing
 // is sent. The post step goes on, to say what it leaves.
-func (j *job) checkProxies(records []kept) error {
+func (j *job) checkProxies(records []savedLease) error {
 	for _, k := range records {
-		root, err := jenkins.ParseInsecureRoot(k.record.URL)
+		root, err := jenkins.ParseInsecureRoot(k.lease.URL)
 		if err != nil {
 			continue
 		}
-		_, err = j.proxyOf(k.record, j.action)(root)
+		_, err = j.proxyOf(k.lease, j.action)(root)
 		wrong, ok := errors.AsType[*settings.ProxyError](err)
 		switch {
 		case !ok:
@@ -118,7 +118,7 @@ func (j *job) checkProxies(records []kept) error {
 // deciding are the settings that count for a lease. Where the step has inputs they
 // decide, and of the lease only what happened counts: which proxy was used, what
 // was done with a controller before 2.129. The smaller of two timeouts counts.
-func (j *job) deciding(r lease.Record, s *settings.Settings) settings.Post {
+func (j *job) postSettings(r lease.Lease, s *settings.Settings) settings.Post {
 	post := r.Settings
 	if !j.action {
 		post.Revoke = true // revoke: false is said to the post step
@@ -136,12 +136,12 @@ func (j *job) deciding(r lease.Record, s *settings.Settings) settings.Post {
 }
 
 // leftAlone is a token that the settings said to leave.
-func leftAlone(r lease.Record) lease.Left {
-	return lease.Left{Record: r, Name: nameOf(r), UUID: r.TokenUUID, Ending: lease.Kept}
+func keptLeftover(r lease.Lease) lease.Leftover {
+	return lease.Leftover{Lease: r, Name: nameOf(r), UUID: r.TokenUUID, Outcome: lease.Kept}
 }
 
 // ended says how a token ended of which nothing is left to do.
-func (j *job) ended(r lease.Record, ending lease.Ending) {
+func (j *job) sayOutcome(r lease.Lease, ending lease.Outcome) {
 	switch {
 	case ending == lease.Kept:
 		j.system.Say(ci.Notice, subject(r)+" of "+r.Username+" is left as it was: legacy is read")
@@ -160,7 +160,7 @@ func (j *job) ended(r lease.Record, ending lease.Ending) {
 	}
 }
 
-func nameOf(r lease.Record) string {
+func nameOf(r lease.Lease) string {
 	if r.TokenName != "" {
 		return r.TokenName
 	}
@@ -168,7 +168,7 @@ func nameOf(r lease.Record) string {
 }
 
 // subject is how messages name a record's token.
-func subject(r lease.Record) string {
+func subject(r lease.Lease) string {
 	if r.Legacy() {
 		return "the one token"
 	}
@@ -178,20 +178,20 @@ func subject(r lease.Record) string {
 // releaser revokes with the credential of the settings, if there are any, where
 // it may be used. Foreign says that another step of the job can have written the
 // leases: what create holds in memory is its own.
-func (j *job) releaser(s *settings.Settings, foreign bool) *lease.Releaser {
+func (j *job) releaser(s *settings.Settings, foreign bool) *lease.Revoker {
 	// One client for all leases: it counts how often the credential was sent in vain.
 	accounts := map[settings.Post]*jenkins.Client{}
-	return &lease.Releaser{
+	return &lease.Revoker{
 		Life:    j.life(0),
-		Own:     func(r lease.Record) (*jenkins.Client, error) { return j.tokenClient(r, s, foreign) },
-		Account: func(r lease.Record) (*jenkins.Client, error) { return j.accountFor(r, s, foreign, accounts) },
+		Own:     func(r lease.Lease) (*jenkins.Client, error) { return j.tokenClient(r, s, foreign) },
+		Account: func(r lease.Lease) (*jenkins.Client, error) { return j.accountFor(r, s, foreign, accounts) },
 		Foreign: foreign,
 	}
 }
 
 // accountFor is the account's client for a lease; nil where no credential is given
 // for the lease's controller. An error says why the credential is not used.
-func (j *job) accountFor(r lease.Record, s *settings.Settings, foreign bool, made map[settings.Post]*jenkins.Client) (*jenkins.Client, error) {
+func (j *job) accountFor(r lease.Lease, s *settings.Settings, foreign bool, made map[settings.Post]*jenkins.Client) (*jenkins.Client, error) {
 	if s == nil || s.URL == nil || s.Credential.Kind == settings.None {
 		return nil, nil
 	}
@@ -200,7 +200,7 @@ func (j *job) accountFor(r lease.Record, s *settings.Settings, foreign bool, mad
 	switch {
 	case foreign:
 		more = append(more, jenkins.WithProxy(j.proxyOf(r, foreign)))
-		why = cmp.Or(disagreement(s, r), j.alien(r, s))
+		why = cmp.Or(mismatch(s, r), j.mismatchedRun(r, s))
 		if s.URL.Scheme == "http" {
 			more = append(more, jenkins.WithProxy(direct))
 		}
@@ -228,10 +228,10 @@ func (j *job) accountFor(r lease.Record, s *settings.Settings, foreign bool, mad
 
 // alien says what of a lease cannot be of this step of the action: empty when
 // nothing is.
-func (j *job) alien(r lease.Record, s *settings.Settings) string {
+func (j *job) mismatchedRun(r lease.Lease, s *settings.Settings) string {
 	run := j.system.Run()
 	for _, text := range r.Names {
-		if name, ok := lease.ParseName(text); !ok || !name.IsOf(run.Where, run.ID, "") {
+		if name, ok := lease.ParseName(text); !ok || !name.IsOf(run.Project, run.ID, "") {
 			return "the lease is of another run"
 		}
 	}
@@ -246,14 +246,14 @@ func (j *job) alien(r lease.Record, s *settings.Settings) string {
 
 // records finds the records: in the post step in the CI's state and the side
 // file, else where the command line says.
-func (j *job) records() ([]kept, error) {
+func (j *job) leases() ([]savedLease, error) {
 	if j.action {
-		return j.recordsOfAction()
+		return j.leasesOfAction()
 	}
 	path := j.flags.text["lease"]
 	switch {
 	case path == "-":
-		content, err := io.ReadAll(io.LimitReader(j.Stdin, lease.RecordLimit+1))
+		content, err := io.ReadAll(io.LimitReader(j.Stdin, lease.SizeLimit+1))
 		if err != nil {
 			return nil, fmt.Errorf("read the record from standard input: %w", err)
 		}
@@ -261,25 +261,25 @@ func (j *job) records() ([]kept, error) {
 		if err != nil {
 			return nil, err
 		}
-		return []kept{{r, func() error { return nil }}}, nil
+		return []savedLease{{r, func() error { return nil }}}, nil
 	case path != "":
-		k, err := recordOfFile(path)
+		k, err := leaseFromFile(path)
 		if err != nil {
 			return nil, err
 		}
-		return []kept{k}, nil
+		return []savedLease{k}, nil
 	case j.unclear != nil:
-		return nil, j.certain()
+		return nil, j.requireKnownCI()
 	case j.system.Files().Private == "":
 		return nil, usage("nothing says which token to revoke", "--lease FILE|- takes the record that create wrote; --uuid UUID a token of the account")
 	}
-	return j.recordsOfRun()
+	return j.leasesOfRun()
 }
 
 // recordsOfRun are the leases in the job's private directory: of this run, and of the
 // label where one is named, because parallel jobs can share the directory. With --all
 // they are all that this user can have written.
-func (j *job) recordsOfRun() ([]kept, error) {
+func (j *job) leasesOfRun() ([]savedLease, error) {
 	files := j.system.Files()
 	entries, err := os.ReadDir(files.Private)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -288,19 +288,19 @@ func (j *job) recordsOfRun() ([]kept, error) {
 	run := j.system.Run()
 	label, _ := j.Lookup("JENKINS_TOKEN_LABEL")
 	label = cmp.Or(j.flags.text["label"], strings.TrimSpace(label))
-	var records []kept
+	var records []savedLease
 	others := 0
 	for _, entry := range entries {
-		if !files.IsRecord(entry.Name()) {
+		if !files.IsLeaseFile(entry.Name()) {
 			continue
 		}
-		k, err := recordOfFile(filepath.Join(files.Private, entry.Name()))
+		k, err := leaseFromFile(filepath.Join(files.Private, entry.Name()))
 		if err != nil {
 			j.system.Say(ci.Warning, "a file of the name of a lease is not one, or is not this user's")
 			continue
 		}
-		name, _ := lease.ParseName(k.record.Names[0])
-		if !j.flags.set["all"] && !name.IsOf(run.Where, run.ID, label) {
+		name, _ := lease.ParseName(k.lease.Names[0])
+		if !j.flags.set["all"] && !name.IsOf(run.Project, run.ID, label) {
 			others++
 			continue
 		}
@@ -312,16 +312,16 @@ func (j *job) recordsOfRun() ([]kept, error) {
 	return records, nil
 }
 
-func recordOfFile(path string) (kept, error) {
+func leaseFromFile(path string) (savedLease, error) {
 	content, err := lease.ReadFile(path)
 	if err != nil {
 		if errors.Is(err, os.ErrNotExist) {
-			return kept{}, usage("--lease: there is no such file", "the token is revoked already, or create wrote its record elsewhere")
+			return savedLease{}, usage("--lease: there is no such file", "the token is revoked already, or create wrote its record elsewhere")
 		}
-		return kept{}, fmt.Errorf("read the record: %w", cause(err))
+		return savedLease{}, fmt.Errorf("read the record: %w", cause(err))
 	}
 	r, err := lease.Decode(content)
-	return kept{r, func() error { return os.Remove(path) }}, err
+	return savedLease{r, func() error { return os.Remove(path) }}, err
 }
 
 // cause is what failed with a file, without its path.
@@ -332,37 +332,37 @@ func cause(err error) error {
 	return err
 }
 
-func (j *job) recordsOfAction() ([]kept, error) {
-	var records []kept
-	if text, ok := j.runner.Kept(); ok {
+func (j *job) leasesOfAction() ([]savedLease, error) {
+	var records []savedLease
+	if text, ok := j.runner.SavedState(); ok {
 		r, err := lease.Decode([]byte(text))
 		if err != nil {
 			j.system.Say(ci.Warning, "the state handed to the post step is not a record of this program; it is ignored")
 		} else {
-			records = append(records, kept{r, func() error { return nil }})
+			records = append(records, savedLease{r, func() error { return nil }})
 		}
 	}
-	path := j.runner.SideFile()
+	path := j.runner.StateFile()
 	if path == "" {
 		return records, nil
 	}
-	side := lease.OpenSide(path)
+	side := lease.OpenStateFile(path)
 	if len(records) > 0 {
 		// The state is this step's own. What else the file names has a post step too.
-		own, done := side.Current(records[0].record)
+		own, done := side.Current(records[0].lease)
 		if done {
 			j.system.Say(ci.Progress, subject(own)+" was dealt with already")
 			return nil, nil
 		}
-		records[0] = kept{own, func() error { return side.MarkDone(own) }}
+		records[0] = savedLease{own, func() error { return side.MarkDone(own) }}
 		return records, nil
 	}
-	more, err := side.Records()
+	more, err := side.Leases()
 	if err != nil {
 		j.system.Say(ci.Warning, "the side file of this step holds lines that are no records")
 	}
 	for _, r := range more {
-		records = append(records, kept{r, func() error { return side.MarkDone(r) }})
+		records = append(records, savedLease{r, func() error { return side.MarkDone(r) }})
 	}
 	return records, nil
 }

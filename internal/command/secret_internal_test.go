@@ -27,8 +27,8 @@ func TestJobsShowNoSecret(t *testing.T) {
 		Credential: settings.Credential{Kind: settings.Password, Secret: secret.New(password)},
 		Headers:    secret.Hold(http.Header{"X-Gate": {header}}), ClientKey: secret.New(header),
 	}}
-	record := lease.Record{Token: secret.New(token), Names: []string{"a"}}
-	l := &loan{job: j, masks: secret.Masks("alice", record.Token)}
+	record := lease.Lease{Token: secret.New(token), Names: []string{"a"}}
+	l := &execStore{job: j, masks: secret.Masks("alice", record.Token)}
 	for _, name := range ci.Names() {
 		system, err := ci.Detect(j.surroundings(), name)
 		if err != nil {
@@ -38,9 +38,9 @@ func TestJobsShowNoSecret(t *testing.T) {
 		secrettest.Hidden(t, "job on "+name, j, token, password, header)
 	}
 	secrettest.Hidden(t, "loan", l, token, password, header)
-	secrettest.Hidden(t, "place", &place{job: j}, token, password, header)
-	secrettest.Hidden(t, "kept", kept{record: record}, token)
-	secrettest.Hidden(t, "revocation", &revocation{job: j, loan: l, record: record, left: []lease.Left{{Record: record}}}, token, password, header)
+	secrettest.Hidden(t, "place", &createStore{job: j}, token, password, header)
+	secrettest.Hidden(t, "kept", savedLease{lease: record}, token)
+	secrettest.Hidden(t, "revocation", &revocation{job: j, loan: l, record: record, left: []lease.Leftover{{Lease: record}}}, token, password, header)
 	secrettest.Hidden(t, "diagnosis", &diagnosis{j: j, settings: j.account}, token, password, header)
 	secrettest.Hidden(t, "releaser", j.releaser(j.account, false), token, password, header)
 }

@@ -239,7 +239,7 @@ func (s *stage) runContext(ctx context.Context, stdin string, args ...string) ra
 	var stdout, stderr bytes.Buffer
 	s.seed++
 	p := newProgram(args, lookup, strings.NewReader(stdin), &stdout, &stderr, 1000+s.seed)
-	p.Now, p.Pause, p.Dial, p.Around, p.StderrTTY = s.now, s.pause, s.dial, s.around, s.tty
+	p.Now, p.Pause, p.Dial, p.AroundWrite, p.StderrTTY = s.now, s.pause, s.dial, s.around, s.tty
 	p.Tool = func(name string, args, env []string, _ []byte) error {
 		s.shown = append(s.shown, shown{"command line of " + name, strings.Join(args, "\n"), false}, shown{"environment of " + name, strings.Join(env, "\n"), false})
 		return nil

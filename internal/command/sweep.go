@@ -23,20 +23,20 @@ func (e *pageError) Unwrap() error { return e.error }
 
 // sweep revokes expired tokens of ours.
 func (j *job) sweep(ctx context.Context) error {
-	filter := lease.Filter{Where: j.choice("where"), Run: j.choice("run"), Label: j.choice("label")}
+	filter := lease.Filter{Project: j.choice("project"), Run: j.choice("run"), Label: j.choice("label")}
 	dryRun, err := strconv.ParseBool(strings.ToLower(j.choice("dry-run")))
 	if text := j.choice("dry-run"); err != nil && text != "" {
 		return usage("dry-run: neither true nor false")
 	}
 	if runner, ok := j.system.(*ci.GitHub); filter.Run != "" && ok && runner.EveryRunIsOne() {
-		return usage("run: here every run has the same number", "sweep by where, or without a filter")
+		return usage("run: here every run has the same number", "sweep by project, or without a filter")
 	}
-	if filter.Run != "" && filter.Where == "" {
+	if filter.Run != "" && filter.Project == "" {
 		// Numbers of runs repeat from project to project.
-		if named, _ := j.Lookup("JENKINS_TOKEN_WHERE"); j.system.Name() == "plain" && strings.TrimSpace(named) == "" {
-			return usage("--run: the number of a run says nothing without its project", "--where PROJECT says whose run it is, for instance --where github.com/acme/web")
+		if named, _ := j.Lookup("JENKINS_TOKEN_PROJECT"); j.system.Name() == "plain" && strings.TrimSpace(named) == "" {
+			return usage("--run: the number of a run says nothing without its project", "--project PROJECT says whose run it is, for instance --project github.com/acme/web")
 		}
-		filter.Where = j.system.Run().Where
+		filter.Project = j.system.Run().Project
 	}
 	s, err := j.load(ctx, settings.ForAccount)
 	if err != nil {
@@ -53,11 +53,11 @@ func (j *job) sweep(ctx context.Context) error {
 	sweeper := &lease.Sweeper{Life: progress.around(j.life(s.Timeout)), Account: account, Own: j.sweepToken(s), Advance: progress.advance}
 	result, err := sweeper.Sweep(ctx, filter, dryRun)
 	progress.clear()
-	j.report(result.Left)
+	j.report(result.Leftovers)
 	var revoked []string // of this run
 	run := j.system.Run()
 	for _, one := range result.Found {
-		if one.Revoked && one.Name.IsOf(run.Where, run.ID, "") {
+		if one.Revoked && one.Name.IsOf(run.Project, run.ID, "") {
 			revoked = append(revoked, one.UUID)
 		}
 	}
@@ -83,12 +83,12 @@ func (j *job) sweep(ctx context.Context) error {
 
 // sweepToken is what a long sweep by password creates a token for itself from; nil
 // where the token would be another user's.
-func (j *job) sweepToken(s *settings.Settings) *lease.Order {
+func (j *job) sweepToken(s *settings.Settings) *lease.Request {
 	if s.Credential.Kind != settings.Password || s.ForUser != "" {
 		return nil
 	}
 	run := j.system.Run()
-	return &lease.Order{URL: s.URL.String(), Username: s.Username, Where: run.Where, Run: run.ID, Settings: settings.Post{Revoke: true}}
+	return &lease.Request{URL: s.URL.String(), Username: s.Username, Project: run.Project, Run: run.ID, Settings: settings.Post{Revoke: true}}
 }
 
 // meter is a bar on a person's terminal. The log of a CI gets lines, even where its
@@ -148,7 +148,7 @@ type swept struct {
 }
 
 // reportOf is what is said of a sweep, whatever the form.
-func reportOf(result lease.Sweeping) sweepReport {
+func reportOf(result lease.SweepResult) sweepReport {
 	r := sweepReport{
 		Listed: result.Listed, Foreign: result.Foreign, Oversized: result.Oversized, Kept: result.Kept, Undated: result.Undated,
 		Reasons: []why{}, Found: []swept{},
@@ -186,7 +186,7 @@ func (r sweepReport) counts(dryRun bool) []count {
 
 // tell says what a sweep found and did: in the log, or as JSON, and on the page of the
 // run.
-func (j *job) tell(result lease.Sweeping, dryRun bool) error {
+func (j *job) tell(result lease.SweepResult, dryRun bool) error {
 	if result.Listed > lease.Crowded {
 		defer j.system.Say(ci.Notice, fmt.Sprintf("%d tokens lie on the account: more than %d make the controller slow", result.Listed, lease.Crowded))
 	}

@@ -21,7 +21,7 @@ import (
 
 // ourToken is the name of the nth token that this program created for a project.
 func ourToken(n int, end time.Time) string {
-	return lease.Name{Where: "github.com/acme/web", Run: fmt.Sprintf("%d.1", n), Label: "deploy", Nonce: "aaaaaaaa", End: end}.String()
+	return lease.Name{Project: "github.com/acme/web", Run: fmt.Sprintf("%d.1", n), Label: "deploy", Nonce: "aaaaaaaa", End: end}.String()
 }
 
 // crowd is a controller with an account of very many tokens, in a bubble whose clock

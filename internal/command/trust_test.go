@@ -358,7 +358,7 @@ func (w *street) writable(t testing.TB) map[string]string {
 		"HTTP_PROXY": proxy, "http_proxy": proxy, "HTTPS_PROXY": proxy, "https_proxy": proxy, "ALL_PROXY": proxy, "all_proxy": proxy,
 		"NO_PROXY": "github.com", "no_proxy": "github.com", "SSL_CERT_FILE": file, "SSL_CERT_DIR": w.path("temp"), "GODEBUG": "http2client=0,netdns=go",
 		"HOME": w.path("temp"), "TMPDIR": w.path("temp"), "RES_OPTIONS": "ndots:9", "HOSTALIASES": file, "LOCALDOMAIN": "attacker.test",
-		"INPUT_TOKEN-UUID": w.victim.UUID, "INPUT_RUN": "9.1", "INPUT_WHERE": "github.com/acme/other", "STATE_isPost": "true",
+		"INPUT_TOKEN-UUID": w.victim.UUID, "INPUT_RUN": "9.1", "INPUT_PROJECT": "github.com/acme/other", "STATE_isPost": "true",
 		"ACTIONS_ID_TOKEN_REQUEST_URL": "https://attacker.test/token", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "x",
 		"JENKINS_HOME": "/var/jenkins", "GITLAB_CI": "true", "TF_BUILD": "True", "DRONE": "true", "CI": "woodpecker", "BUILDKITE": "true",
 	})

@@ -16,20 +16,20 @@ import (
 // ReadFile reads a file of at most [RecordLimit] bytes that nobody but this user can
 // have written: whoever could would choose the token that is revoked.
 func ReadFile(path string) ([]byte, error) {
-	content, err := file.ReadOwn(path, RecordLimit)
-	return content, recordError(err)
+	content, err := file.ReadOwn(path, SizeLimit)
+	return content, leaseError(err)
 }
 
 // recordError is ErrRecord for what cannot be a file of this package.
-func recordError(err error) error {
+func leaseError(err error) error {
 	if errors.Is(err, file.ErrIrregular) || errors.Is(err, file.ErrLarge) {
-		return ErrRecord
+		return ErrNotLease
 	}
 	return err
 }
 
 // SideLimit bounds a side file in bytes: a job can create many tokens.
-const SideLimit = 8 << 20
+const StateFileLimit = 8 << 20
 
 // File is a record in a file of its own, readable by its owner alone.
 type File struct{ path string }
@@ -50,7 +50,7 @@ func CreateFile(path string) (*File, error) {
 func (f *File) Path() string { return f.path }
 
 // Keep replaces the file's content: whole, or not at all.
-func (f *File) Keep(r Record) error {
+func (f *File) Save(r Lease) error {
 	line, err := r.Encode()
 	if err != nil {
 		return err
@@ -81,17 +81,17 @@ func (f *File) Remove() error { return os.Remove(f.path) }
 // Side is a file of records without their tokens, one line each, for runners
 // that do not hand state to the post step. The token is not in it: the post step
 // has the credential of its inputs.
-type Side struct {
+type StateFile struct {
 	path string
-	kept Record // as last written by this process
+	kept Lease // as last written by this process
 }
 
 // OpenSide returns the side file at path. It need not exist yet.
-func OpenSide(path string) *Side { return &Side{path: path} }
+func OpenStateFile(path string) *StateFile { return &StateFile{path: path} }
 
 // Keep writes a record in place of the one that this process kept before.
 // Readers know a record by its first name.
-func (s *Side) Keep(r Record) error {
+func (s *StateFile) Save(r Lease) error {
 	line, err := r.EncodeWithoutToken()
 	if err == nil {
 		err = s.append(line)
@@ -109,7 +109,7 @@ func (s *Side) Keep(r Record) error {
 }
 
 // Drop says that the record which this process kept is void.
-func (s *Side) Drop() error {
+func (s *StateFile) Clear() error {
 	if len(s.kept.Names) == 0 {
 		return nil
 	}
@@ -124,9 +124,9 @@ type mark struct {
 
 // MarkDone says that nothing is left to do for a record, so that no later post
 // step sends anything for it.
-func (s *Side) MarkDone(r Record) error { return s.mark(mark{Done: r.Names[0]}) }
+func (s *StateFile) MarkDone(r Lease) error { return s.mark(mark{Done: r.Names[0]}) }
 
-func (s *Side) mark(m mark) error {
+func (s *StateFile) mark(m mark) error {
 	line, err := json.Marshal(m)
 	if err != nil {
 		return err
@@ -134,18 +134,18 @@ func (s *Side) mark(m mark) error {
 	return s.append(line)
 }
 
-func (s *Side) append(line []byte) error { return appendLine(s.path, line) }
+func (s *StateFile) append(line []byte) error { return appendLine(s.path, line) }
 
 // Current returns what is known of a record by now, and whether nothing is left to do for
 // it. The state that a runner passes to the post step can be older than the side file:
 // create goes on after a cancel, and can rename the token.
-func (s *Side) Current(r Record) (current Record, done bool) {
-	content, err := file.ReadOwn(s.path, SideLimit)
+func (s *StateFile) Current(r Lease) (current Lease, done bool) {
+	content, err := file.ReadOwn(s.path, StateFileLimit)
 	if err != nil {
 		return r, false
 	}
-	first, latest := r.Names[0], Record{}
-	kept := map[string]Record{} // by first name
+	first, latest := r.Names[0], Lease{}
+	kept := map[string]Lease{} // by first name
 	for line := range bytes.Lines(content) {
 		var m mark
 		if json.Unmarshal(line, &m) == nil && m.Done != "" {
@@ -180,15 +180,15 @@ func (s *Side) Current(r Record) (current Record, done bool) {
 
 // Records returns the records that are not dealt with. A file that is not there
 // holds none; lines that cannot be read are an error beside those that can.
-func (s *Side) Records() ([]Record, error) {
-	content, err := file.ReadOwn(s.path, SideLimit)
+func (s *StateFile) Leases() ([]Lease, error) {
+	content, err := file.ReadOwn(s.path, StateFileLimit)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, recordError(err)
+		return nil, leaseError(err)
 	}
-	var records []Record
+	var records []Lease
 	bad := 0
 	for line := range bytes.Lines(content) {
 		if line = bytes.TrimSpace(line); len(line) == 0 {
@@ -196,7 +196,7 @@ func (s *Side) Records() ([]Record, error) {
 		}
 		var done mark
 		if json.Unmarshal(line, &done) == nil && done.Done != "" {
-			records = slices.DeleteFunc(records, func(r Record) bool { return r.Names[0] == done.Done })
+			records = slices.DeleteFunc(records, func(r Lease) bool { return r.Names[0] == done.Done })
 			continue
 		}
 		r, err := Decode(line)
@@ -204,14 +204,14 @@ func (s *Side) Records() ([]Record, error) {
 			bad++
 			continue
 		}
-		if i := slices.IndexFunc(records, func(old Record) bool { return old.Names[0] == r.Names[0] }); i >= 0 {
+		if i := slices.IndexFunc(records, func(old Lease) bool { return old.Names[0] == r.Names[0] }); i >= 0 {
 			records[i] = r
 		} else {
 			records = append(records, r)
 		}
 	}
 	if bad > 0 {
-		return records, fmt.Errorf("%d lines: %w", bad, ErrRecord)
+		return records, fmt.Errorf("%d lines: %w", bad, ErrNotLease)
 	}
 	return records, nil
 }

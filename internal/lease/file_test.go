@@ -60,7 +60,7 @@ func TestReadFile(t *testing.T) {
 	for name, set := range traps(t) {
 		path := filepath.Join(t.TempDir(), "lease")
 		set(path)
-		if _, err := lease.ReadFile(path); !errors.Is(err, lease.ErrRecord) {
+		if _, err := lease.ReadFile(path); !errors.Is(err, lease.ErrNotLease) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -68,7 +68,7 @@ func TestReadFile(t *testing.T) {
 	if _, err := lease.ReadFile(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}
-	for size, want := range map[int]error{0: nil, lease.RecordLimit: nil, lease.RecordLimit + 1: lease.ErrRecord} {
+	for size, want := range map[int]error{0: nil, lease.SizeLimit: nil, lease.SizeLimit + 1: lease.ErrNotLease} {
 		write(t, path, strings.Repeat("x", size))
 		got, err := lease.ReadFile(path)
 		if !errors.Is(err, want) || want == nil && len(got) != size || want != nil && got != nil {
@@ -87,8 +87,8 @@ func TestRecordFile(t *testing.T) {
 	}
 	small, large := full(), full()
 	small.Names, small.TokenName, small.TokenUUID, small.Token = []string{firstName}, "", "", secret.String{}
-	for _, r := range []lease.Record{small, large, small} {
-		if err := f.Keep(r); err != nil {
+	for _, r := range []lease.Lease{small, large, small} {
+		if err := f.Save(r); err != nil {
 			t.Fatal(err)
 		}
 		info, err := os.Stat(path)
@@ -144,7 +144,7 @@ func TestRecordFileIsReplacedWholeOrNotAtAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	symlink(t, target, path)
-	if err := f.Keep(full()); err != nil {
+	if err := f.Save(full()); err != nil {
 		t.Error(err)
 	}
 	if text, _ := os.ReadFile(target); string(text) != "mine" {
@@ -158,7 +158,7 @@ func TestRecordFileIsReplacedWholeOrNotAtAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(path, "x"), "")
-	if err := f.Keep(full()); err == nil {
+	if err := f.Save(full()); err == nil {
 		t.Error("no error")
 	}
 	entries, _ := os.ReadDir(dir)
@@ -168,13 +168,13 @@ func TestRecordFileIsReplacedWholeOrNotAtAll(t *testing.T) {
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Keep(full()); !errors.Is(err, fs.ErrNotExist) {
+	if err := f.Save(full()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no directory: %v", err)
 	}
 }
 
 // intent is a record that holds names alone.
-func intent(names ...string) lease.Record {
+func intent(names ...string) lease.Lease {
 	r := full()
 	r.Names, r.TokenName, r.TokenUUID, r.Token, r.ExpiresAt = names, "", "", secret.String{}, ""
 	return r
@@ -183,7 +183,7 @@ func intent(names ...string) lease.Record {
 // found reads a side file anew and gives the names of its records.
 func found(t *testing.T, path string) [][]string {
 	t.Helper()
-	records, err := lease.OpenSide(path).Records()
+	records, err := lease.OpenStateFile(path).Leases()
 	if err != nil {
 		t.Error(err)
 	}
@@ -203,16 +203,16 @@ func TestSideFile(t *testing.T) {
 	if got := found(t, path); got != nil {
 		t.Errorf("no file: %q", got)
 	}
-	side := lease.OpenSide(path)
-	if err := side.Drop(); err != nil {
+	side := lease.OpenStateFile(path)
+	if err := side.Clear(); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("dropping nothing made a file")
 	}
-	keep := func(side *lease.Side, r lease.Record) {
+	keep := func(side *lease.StateFile, r lease.Lease) {
 		t.Helper()
-		if err := side.Keep(r); err != nil {
+		if err := side.Save(r); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -237,14 +237,14 @@ func TestSideFile(t *testing.T) {
 	keep(side, later)
 	want("the first name is dropped", []string{nextName})
 	other := "jenkins-token:ci/acme:1.1:deploy:cccccccc:until-20261124T150000Z"
-	second := lease.OpenSide(path)
+	second := lease.OpenStateFile(path)
 	keep(second, intent(other))
 	want("a second step", []string{nextName}, []string{other})
-	if err := second.Drop(); err != nil {
+	if err := second.Clear(); err != nil {
 		t.Error(err)
 	}
 	want("the second step's is void", []string{nextName})
-	if err := lease.OpenSide(path).MarkDone(later); err != nil {
+	if err := lease.OpenStateFile(path).MarkDone(later); err != nil {
 		t.Error(err)
 	}
 	want("dealt with")
@@ -255,13 +255,13 @@ func TestSideFile(t *testing.T) {
 func TestSideFileKeepsNoMemoryOfTheCallersNames(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "side.jsonl")
-	side := lease.OpenSide(path)
+	side := lease.OpenStateFile(path)
 	r := full()
-	if err := side.Keep(r); err != nil {
+	if err := side.Save(r); err != nil {
 		t.Fatal(err)
 	}
 	r.Names = slices.Delete(r.Names, 0, 1)
-	if err := side.Keep(r); err != nil {
+	if err := side.Save(r); err != nil {
 		t.Fatal(err)
 	}
 	if got := found(t, path); !reflect.DeepEqual(got, [][]string{{nextName}}) {
@@ -274,15 +274,15 @@ func TestSideFileWithBrokenLines(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "side.jsonl")
 	good := string(encoded(t, intent(firstName)))
 	write(t, path, "\n  \nnonsense\n"+good+"\n{\"done\":\"somebody else's\"}\n"+forge(t, map[string]any{"v": 2})+"\n{\"done\":\"\"}\n"+good[:50])
-	records, err := lease.OpenSide(path).Records()
-	if !errors.Is(err, lease.ErrRecord) || !strings.Contains(err.Error(), "4 lines") || strings.Contains(err.Error(), "nonsense") {
+	records, err := lease.OpenStateFile(path).Leases()
+	if !errors.Is(err, lease.ErrNotLease) || !strings.Contains(err.Error(), "4 lines") || strings.Contains(err.Error(), "nonsense") {
 		t.Errorf("got %v, want an error that counts four lines", err)
 	}
 	if len(records) != 1 || records[0].Names[0] != firstName {
 		t.Errorf("got %+v, want the good record", records)
 	}
-	write(t, path, strings.Repeat(good+"\n", lease.SideLimit/len(good)+1))
-	if _, err := lease.OpenSide(path).Records(); !errors.Is(err, lease.ErrRecord) {
+	write(t, path, strings.Repeat(good+"\n", lease.StateFileLimit/len(good)+1))
+	if _, err := lease.OpenStateFile(path).Leases(); !errors.Is(err, lease.ErrNotLease) {
 		t.Errorf("a file larger than the limit: %v", err)
 	}
 }
@@ -292,11 +292,11 @@ func TestSideFileThatIsNoFile(t *testing.T) {
 	for name, set := range traps(t) {
 		path := filepath.Join(t.TempDir(), "side.jsonl")
 		set(path)
-		side := lease.OpenSide(path)
-		if err := side.Keep(full()); err == nil {
+		side := lease.OpenStateFile(path)
+		if err := side.Save(full()); err == nil {
 			t.Errorf("%s: a record was kept", name)
 		}
-		if _, err := side.Records(); !errors.Is(err, lease.ErrRecord) {
+		if _, err := side.Leases(); !errors.Is(err, lease.ErrNotLease) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if text, _ := os.ReadFile(path + ".target"); len(text) > 0 && string(text) != string(encoded(t, full())) {
@@ -319,31 +319,31 @@ func TestCurrentRecord(t *testing.T) {
 	complete := full()
 	for _, row := range []struct {
 		what  string
-		kept  []lease.Record
+		kept  []lease.Lease
 		drop  bool
-		state lease.Record
+		state lease.Lease
 		names []string
 		uuid  string
 		done  bool
 	}{
 		{"nothing", nil, false, intent(firstName), []string{firstName}, "", false},
-		{"the same", []lease.Record{intent(firstName)}, false, intent(firstName), []string{firstName}, "", false},
-		{"another name tried", []lease.Record{intent(firstName), later}, false, intent(firstName), later.Names, "", false},
-		{"a token since", []lease.Record{intent(firstName), complete}, false, intent(firstName), complete.Names, complete.TokenUUID, false},
-		{"renamed since", []lease.Record{intent(firstName), complete, renamed}, false, intent(firstName), renamed.Names, renamed.TokenUUID, false},
-		{"renamed since, and the state is complete", []lease.Record{intent(firstName), complete, renamed}, false, complete, complete.Names, complete.TokenUUID, false},
-		{"renamed and void", []lease.Record{intent(firstName), complete, renamed}, true, intent(firstName), []string{firstName}, "", true},
-		{"void", []lease.Record{intent(firstName)}, true, intent(firstName), []string{firstName}, "", true},
-		{"another step's is void", []lease.Record{intent(nextName)}, true, intent(firstName), []string{firstName}, "", false},
+		{"the same", []lease.Lease{intent(firstName)}, false, intent(firstName), []string{firstName}, "", false},
+		{"another name tried", []lease.Lease{intent(firstName), later}, false, intent(firstName), later.Names, "", false},
+		{"a token since", []lease.Lease{intent(firstName), complete}, false, intent(firstName), complete.Names, complete.TokenUUID, false},
+		{"renamed since", []lease.Lease{intent(firstName), complete, renamed}, false, intent(firstName), renamed.Names, renamed.TokenUUID, false},
+		{"renamed since, and the state is complete", []lease.Lease{intent(firstName), complete, renamed}, false, complete, complete.Names, complete.TokenUUID, false},
+		{"renamed and void", []lease.Lease{intent(firstName), complete, renamed}, true, intent(firstName), []string{firstName}, "", true},
+		{"void", []lease.Lease{intent(firstName)}, true, intent(firstName), []string{firstName}, "", true},
+		{"another step's is void", []lease.Lease{intent(nextName)}, true, intent(firstName), []string{firstName}, "", false},
 	} {
-		side := lease.OpenSide(filepath.Join(t.TempDir(), "side.jsonl"))
+		side := lease.OpenStateFile(filepath.Join(t.TempDir(), "side.jsonl"))
 		for _, r := range row.kept {
-			if err := side.Keep(r); err != nil {
+			if err := side.Save(r); err != nil {
 				t.Fatal(err)
 			}
 		}
 		if row.drop {
-			if err := side.Drop(); err != nil {
+			if err := side.Clear(); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -42,7 +42,7 @@ func (e *LegacyError) Error() string {
 
 // version is the controller's version. Its answer to create does not give it, so
 // it may have to be asked.
-func (a *acquisition) version(ctx context.Context) jenkins.Version {
+func (a *creation) version(ctx context.Context) jenkins.Version {
 	if v := a.account.Version(); v.Known() {
 		return v
 	}
@@ -53,28 +53,28 @@ func (a *acquisition) version(ctx context.Context) jenkins.Version {
 
 // legacy takes the one token that the account has, where the order wants that.
 // The record says so before it is read, and no longer looks for names.
-func (a *acquisition) legacy(ctx context.Context, version jenkins.Version) error {
+func (a *creation) legacy(ctx context.Context, version jenkins.Version) error {
 	switch {
-	case a.order.Legacy != settings.LegacyRead && a.order.Legacy != settings.LegacyRotate:
+	case a.request.Legacy != settings.LegacyRead && a.request.Legacy != settings.LegacyRotate:
 		return &LegacyError{version, LegacyRefused}
-	case a.order.ForUser != "":
+	case a.request.ForUser != "":
 		return &LegacyError{version, LegacyForUser}
-	case a.order.Legacy == settings.LegacyRotate && a.account.Credential().Kind() == jenkins.CredentialAPIToken:
+	case a.request.Legacy == settings.LegacyRotate && a.account.Credential().Kind() == jenkins.CredentialAPIToken:
 		return &LegacyError{version, LegacyRotates}
 	}
-	a.record.Settings.Legacy = a.order.Legacy
-	a.doubtful = nil
-	if err := a.keeper.Keep(a.record); err != nil {
-		return &KeepError{err}
+	a.lease.Settings.Legacy = a.request.Legacy
+	a.unconfirmed = nil
+	if err := a.store.Save(a.lease); err != nil {
+		return &StoreError{err}
 	}
 	waits := a.life.pauses(a.life.Timeout)
 	for {
 		token, err := a.account.LegacyToken(ctx)
 		if err == nil {
-			a.record.Token = secret.New(token.Value())
+			a.lease.Token = secret.New(token.Value())
 			break
 		}
-		if !passing(err) || !waits.wait(a.again, err) {
+		if !retryable(err) || !waits.wait(a.again, err) {
 			return err
 		}
 	}
@@ -89,12 +89,12 @@ var errUnchanged = errors.New("the controller said that the token is changed, an
 
 // end asks for the end of the record's token. Where an account has one token for
 // everything, another is put in its place, and the answer shows which.
-func (r *release) end(ctx context.Context, client *jenkins.Client) error {
-	if !r.record.Legacy() {
-		return client.RevokeToken(ctx, r.record.TokenUUID)
+func (r *revocation) end(ctx context.Context, client *jenkins.Client) error {
+	if !r.lease.Legacy() {
+		return client.RevokeToken(ctx, r.lease.TokenUUID)
 	}
 	next, err := client.ChangeLegacyToken(ctx)
-	if err == nil && next.Value() == r.record.Token.Reveal() {
+	if err == nil && next.Value() == r.lease.Token.Reveal() {
 		return errUnchanged
 	}
 	return err

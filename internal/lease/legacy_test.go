@@ -25,11 +25,11 @@ func (w *world) one() string { return w.Tokens(owner)[0].Value }
 func (w *world) byPassword() *jenkins.Client { return w.client(jenkins.Password(owner, password)) }
 
 // take takes the account's one token.
-func (w *world) take(legacy string) lease.Record {
+func (w *world) take(legacy string) lease.Lease {
 	w.t.Helper()
 	order := w.order()
 	order.Legacy = legacy
-	r, left, err := lease.Acquire(w.t.Context(), w.life(), w.byPassword(), order, &keeper{})
+	r, left, err := lease.Create(w.t.Context(), w.life(), w.byPassword(), order, &keeper{})
 	if err != nil || left != nil {
 		w.t.Fatal(err, left)
 	}
@@ -62,7 +62,7 @@ func TestLegacyRefused(t *testing.T) {
 			order := w.order()
 			order.Legacy, order.ForUser = row.legacy, row.forUser
 			k := &keeper{w: w}
-			_, left, err := lease.Acquire(t.Context(), w.life(), row.account(w), order, k)
+			_, left, err := lease.Create(t.Context(), w.life(), row.account(w), order, k)
 			old, ok := errors.AsType[*lease.LegacyError](err)
 			if !ok || old.Problem != row.problem || !strings.Contains(err.Error(), "Jenkins "+row.version) || left != nil {
 				t.Errorf("got %v, %+v", err, left)
@@ -77,7 +77,7 @@ func TestLegacyRefused(t *testing.T) {
 	w := newWorld(t).inject("create:status=404")
 	order := w.order()
 	order.Legacy = settings.LegacyRotate
-	if _, _, err := lease.Acquire(t.Context(), w.life(), w.account(), order, &keeper{w: w}); !isKind(err, jenkins.KindNotFound) {
+	if _, _, err := lease.Create(t.Context(), w.life(), w.account(), order, &keeper{w: w}); !isKind(err, jenkins.KindNotFound) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -99,11 +99,11 @@ func TestLegacyTaken(t *testing.T) {
 				order := w.order()
 				order.Legacy = legacy
 				k := &keeper{w: w}
-				r, left, err := lease.Acquire(t.Context(), w.life(), w.byPassword(), order, k)
+				r, left, err := lease.Create(t.Context(), w.life(), w.byPassword(), order, k)
 				if err != nil || left != nil {
 					t.Fatal(err, left)
 				}
-				if k.told() != "intent, intent, mask 7, token" || r.Token.Reveal() != w.one() || r.TokenUUID != "" || r.TokenName != "" || r.Settings.Legacy != legacy || !r.Complete() || r.Lost() != nil {
+				if k.told() != "intent, intent, mask 7, token" || r.Token.Reveal() != w.one() || r.TokenUUID != "" || r.TokenName != "" || r.Settings.Legacy != legacy || !r.Complete() || r.Unconfirmed() != nil {
 					t.Errorf("told %s, record %+v", k.told(), r)
 				}
 				if _, known := r.Until(); known {
@@ -135,7 +135,7 @@ func TestLegacyTakingThatFails(t *testing.T) {
 			order := w.order()
 			order.Legacy = settings.LegacyRotate
 			k := &keeper{w: w}
-			r, left, err := lease.Acquire(t.Context(), w.life(), w.byPassword(), order, k)
+			r, left, err := lease.Create(t.Context(), w.life(), w.byPassword(), order, k)
 			_, kept := k.kept()
 			if left != nil || (err == nil) != kept || err == nil && r.Token.Reveal() != before || w.one() != before {
 				t.Errorf("got %v, left %+v, kept %v", err, left, kept)
@@ -149,7 +149,7 @@ func TestLegacyTakingThatFails(t *testing.T) {
 		before := w.one()
 		order := w.order()
 		order.Legacy = settings.LegacyRead
-		_, left, err := lease.Acquire(t.Context(), w.life(), w.byPassword(), order, &keeper{w: w, fail: func(i int, what string) error {
+		_, left, err := lease.Create(t.Context(), w.life(), w.byPassword(), order, &keeper{w: w, fail: func(i int, what string) error {
 			if i == n+1 && what != "drop" {
 				return errFull
 			}
@@ -166,7 +166,7 @@ func TestLegacyRead(t *testing.T) {
 	w := newOld(t, "2.107")
 	r := w.take(settings.LegacyRead)
 	w.Forget()
-	if ending, left := w.releaser(false).Release(t.Context(), r); ending != lease.Kept || left != nil {
+	if ending, left := w.releaser(false).Revoke(t.Context(), r); ending != lease.Kept || left != nil {
 		t.Errorf("got %v, %+v", ending, left)
 	}
 	w.wantRequests()
@@ -199,9 +199,9 @@ func TestLegacyRotated(t *testing.T) {
 						w.Forget()
 						releaser := w.releaser(account)
 						if account {
-							releaser.Account = func(lease.Record) (*jenkins.Client, error) { return w.byPassword(), nil }
+							releaser.Account = func(lease.Lease) (*jenkins.Client, error) { return w.byPassword(), nil }
 						}
-						ending, left := releaser.Release(t.Context(), r)
+						ending, left := releaser.Revoke(t.Context(), r)
 						w.wantLogins(2)
 						w.wantSilence(left)
 						if slices.ContainsFunc(w.requests(), func(r string) bool { return strings.Contains(r, "/me/configure") || strings.Contains(r, "generate") }) {
@@ -232,11 +232,11 @@ func TestLegacyRotatedTwice(t *testing.T) {
 	t.Parallel()
 	w := newOld(t, "2.107")
 	first, second := w.take(settings.LegacyRotate), w.take(settings.LegacyRotate)
-	if ending, left := w.releaser(false).Release(t.Context(), first); ending != lease.Revoked || left != nil {
+	if ending, left := w.releaser(false).Revoke(t.Context(), first); ending != lease.Revoked || left != nil {
 		t.Errorf("first: %v, %+v", ending, left)
 	}
 	next := w.one()
-	if ending, left := w.releaser(true).Release(t.Context(), second); ending != lease.Gone || left != nil || w.one() != next {
+	if ending, left := w.releaser(true).Revoke(t.Context(), second); ending != lease.Gone || left != nil || w.one() != next {
 		t.Errorf("second: %v, %+v", ending, left)
 	}
 }

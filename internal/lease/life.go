@@ -161,7 +161,7 @@ func is(err error, kind jenkins.Kind) bool {
 }
 
 // passing reports whether a request failed for a reason that time can mend.
-func passing(err error) bool {
+func retryable(err error) bool {
 	failed := failure(err)
 	if failed == nil {
 		return false
@@ -253,7 +253,7 @@ func (p *pauses) awaitAnswer(ctx context.Context, c *jenkins.Client, failed erro
 		if !p.wait(ctx, failed) {
 			return false
 		}
-		if _, failed = c.Probe(ctx); failed == nil || !passing(failed) {
+		if _, failed = c.Probe(ctx); failed == nil || !retryable(failed) {
 			return true
 		}
 	}

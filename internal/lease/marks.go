@@ -50,7 +50,7 @@ func (m Marks) RevokedBy(credential secret.String, uuids ...string) error {
 
 // IsRevoked reports whether another step has revoked the token of a record, and proves
 // it. The credential is the account's, if there is one.
-func (m Marks) IsRevoked(r Record, credential secret.String) bool {
+func (m Marks) IsRevoked(r Lease, credential secret.String) bool {
 	if r.TokenUUID == "" {
 		return false
 	}
@@ -66,13 +66,13 @@ func (m Marks) IsRevoked(r Record, credential secret.String) bool {
 
 // MayBeRevoked reports whether a mark says, without a proof that counts for this step,
 // that the token of a record was revoked with a credential of the account.
-func (m Marks) MayBeRevoked(r Record) bool {
+func (m Marks) MayBeRevoked(r Lease) bool {
 	return r.TokenUUID != "" && m.has(func(line string) bool { return strings.HasPrefix(line, "revoked-by "+r.TokenUUID+" ") })
 }
 
 // Posted says that the post step has dealt with a lease, under all its names: a create
 // that is still running must not publish its token any more.
-func (m Marks) Posted(r Record) error {
+func (m Marks) Posted(r Lease) error {
 	var lines []string
 	for _, name := range r.Names {
 		lines = append(lines, postedMark(name))
@@ -120,7 +120,7 @@ func (m Marks) has(wanted func(line string) bool) bool {
 	if m.path == "" {
 		return false
 	}
-	content, err := file.ReadOwn(m.path, SideLimit)
+	content, err := file.ReadOwn(m.path, StateFileLimit)
 	if err != nil {
 		return false
 	}

@@ -42,7 +42,7 @@ func TestMarks(t *testing.T) {
 func TestPostedMarksEveryName(t *testing.T) {
 	t.Parallel()
 	renamed := intent(nextName)
-	for _, posted := range []lease.Record{intent(firstName), full(), renamed} {
+	for _, posted := range []lease.Lease{intent(firstName), full(), renamed} {
 		m := lease.OpenMarks(filepath.Join(t.TempDir(), "marks"))
 		if err := m.Posted(posted); err != nil {
 			t.Fatal(err)
@@ -82,7 +82,7 @@ func TestRevokedByTheAccount(t *testing.T) {
 		if got := m.IsRevoked(r, row.post); got != row.proved || !m.MayBeRevoked(r) {
 			t.Errorf("revoked by %q, looked at with %q: got proved %t and said %t, want %t and true", row.by.Reveal(), row.post.Reveal(), got, m.MayBeRevoked(r), row.proved)
 		}
-		if m.MayBeRevoked(lease.Record{Names: r.Names}) {
+		if m.MayBeRevoked(lease.Lease{Names: r.Names}) {
 			t.Error("a lease without a uuid is said to be revoked")
 		}
 	}

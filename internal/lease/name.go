@@ -19,44 +19,44 @@ const (
 
 // Name is the name of a token as Jenkins shows it:
 //
-//	jenkins-token:<where>:<run>:<label>:<nonce>:until-<end>
+//	jenkins-token:<project>:<run>:<label>:<nonce>:until-<end>
 //
 // It tells an administrator what the token is, whose, and until when it may be
 // used; and it tells a sweep which tokens are ours and over.
 type Name struct {
-	Where string // host and project of the CI
-	Run   string // run and attempt
-	Label string
-	Nonce string
-	End   time.Time // to the second
+	Project string // host and project of the CI
+	Run     string // run and attempt
+	Label   string
+	Nonce   string
+	End     time.Time // to the second
 }
 
 // String is the name, at most 250 bytes long. What does not fit is cut off the
 // label first, then off the start of where.
 func (n Name) String() string {
-	where, run, label := Part(n.Where), Part(n.Run), Part(n.Label)
+	project, run, label := Part(n.Project), Part(n.Run), Part(n.Label)
 	fixed := len(namePrefix) + len(run) + len(n.Nonce) + len(nameUntil) + len(nameTime) + 4
 	const least = 8
-	if over := fixed + len(where) + len(label) - nameLimit; over > 0 {
+	if over := fixed + len(project) + len(label) - nameLimit; over > 0 {
 		label = label[:max(min(least, len(label)), len(label)-over)]
 	}
-	if over := fixed + len(where) + len(label) - nameLimit; over > 0 {
-		where = where[min(over, len(where)-1):]
+	if over := fixed + len(project) + len(label) - nameLimit; over > 0 {
+		project = project[min(over, len(project)-1):]
 	}
-	if over := fixed + len(where) + len(label) - nameLimit; over > 0 {
+	if over := fixed + len(project) + len(label) - nameLimit; over > 0 {
 		run = run[:len(run)-over] // longer than that of any CI
 	}
-	return namePrefix + strings.Join([]string{where, run, label, n.Nonce, nameUntil + n.End.UTC().Format(nameTime)}, ":")
+	return namePrefix + strings.Join([]string{project, run, label, n.Nonce, nameUntil + n.End.UTC().Format(nameTime)}, ":")
 }
 
 // IsOf reports whether a run of a project gets names like this one, however much
 // of them has to be cut off. An empty label is every label.
-func (n Name) IsOf(where, run, label string) bool {
+func (n Name) IsOf(project, run, label string) bool {
 	if label == "" {
 		label = n.Label
 	}
-	want, ok := ParseName(Name{where, run, label, n.Nonce, n.End}.String())
-	return ok && want.Where == n.Where && want.Run == n.Run && want.Label == n.Label
+	want, ok := ParseName(Name{project, run, label, n.Nonce, n.End}.String())
+	return ok && want.Project == n.Project && want.Run == n.Run && want.Label == n.Label
 }
 
 // Part is text with everything that a part of a name cannot hold made a hyphen.

@@ -27,8 +27,8 @@ func TestName(t *testing.T) {
 		{"other scripts and bytes that are no UTF-8", lease.Name{"größe", "東京", "\xff\xfe", "7f3k9q2m", end}, "jenkins-token:gr--e:--:--:7f3k9q2m:until-20261124T150000Z"},
 		{"nothing", lease.Name{"", "", "", "7f3k9q2m", end}, "jenkins-token:-:-:-:7f3k9q2m:until-20261124T150000Z"},
 		{"a long label is cut at its end", lease.Name{"where", "run", long, "7f3k9q2m", end}, "jenkins-token:where:run:" + long[:194] + ":7f3k9q2m:until-20261124T150000Z"},
-		{"a long label leaves where whole", lease.Name{long[:180], "run", long, "7f3k9q2m", end}, "jenkins-token:" + long[:180] + ":run:" + long[:19] + ":7f3k9q2m:until-20261124T150000Z"},
-		{"where is cut at its start when the label is short", lease.Name{long[:200], "run", "labels", "7f3k9q2m", end}, "jenkins-token:" + long[7:200] + ":run:labels:7f3k9q2m:until-20261124T150000Z"},
+		{"a long label leaves the project whole", lease.Name{long[:180], "run", long, "7f3k9q2m", end}, "jenkins-token:" + long[:180] + ":run:" + long[:19] + ":7f3k9q2m:until-20261124T150000Z"},
+		{"the project is cut at its start when the label is short", lease.Name{long[:200], "run", "labels", "7f3k9q2m", end}, "jenkins-token:" + long[7:200] + ":run:labels:7f3k9q2m:until-20261124T150000Z"},
 		{"eight letters of the label stay", lease.Name{long[:200], "run", long, "7f3k9q2m", end}, "jenkins-token:" + long[9:200] + ":run:" + long[:8] + ":7f3k9q2m:until-20261124T150000Z"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -81,9 +81,9 @@ func FuzzTokenName(f *testing.F) {
 	f.Add(strings.Repeat("w", 300), strings.Repeat("r", 300), strings.Repeat("l", 300), "jenkins-token:a:b:c:7f3k9q2m:until-00000101T000000Z", int64(1<<35))
 	f.Add("\x00\ufffe\xff", "\n", ":", "jenkins-token:a:b:c:7f3k9q2m:until-20260230T000000Z", int64(-1))
 	f.Add(strings.Repeat("w", 190), "1", "l", "jenkins-token:"+strings.Repeat("w", 200)+":b:c:7f3k9q2m:until-20261124T150000Z", int64(5))
-	f.Fuzz(func(t *testing.T, where, run, label, text string, seconds int64) {
+	f.Fuzz(func(t *testing.T, project, run, label, text string, seconds int64) {
 		const years = 200 * 365 * 24 * 3600
-		in := lease.Name{where, run, label, "7f3k9q2m", end.Add(time.Duration(seconds%years) * time.Second)}
+		in := lease.Name{project, run, label, "7f3k9q2m", end.Add(time.Duration(seconds%years) * time.Second)}
 		name := in.String()
 		back, ok := lease.ParseName(name)
 		if !ok || len(name) > 250 {
@@ -92,8 +92,8 @@ func FuzzTokenName(f *testing.F) {
 		if !back.End.Equal(in.End) || back.Nonce != in.Nonce || back.String() != name {
 			t.Errorf("%q is read as %+v", name, back)
 		}
-		if !strings.HasPrefix(lease.Part(label), back.Label) || !strings.HasSuffix(lease.Part(where), back.Where) || !strings.HasPrefix(lease.Part(run), back.Run) {
-			t.Errorf("%q is cut elsewhere than at the label's end and where's start", name)
+		if !strings.HasPrefix(lease.Part(label), back.Label) || !strings.HasSuffix(lease.Part(project), back.Project) || !strings.HasPrefix(lease.Part(run), back.Run) {
+			t.Errorf("%q is cut elsewhere than at the label's end and the project's start", name)
 		}
 		if name, ok := lease.ParseName(text); ok && name.String() != text {
 			t.Errorf("%q is written as %q", text, name.String())

@@ -23,13 +23,13 @@ func TestLeasesShowNoSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	own := account.WithCredential(jenkins.APIToken("alice", token))
-	record := Record{URL: "https://ci.example", Username: "alice", Token: secret.New(token)}
+	record := Lease{URL: "https://ci.example", Username: "alice", Token: secret.New(token)}
 	written := wire{V: 1, Token: open{record.Token}}
 	secrettest.Hidden(t, "record", record, token)
-	secrettest.Hidden(t, "left", Left{Record: record, Err: &KeepError{ErrRecord}}, token)
-	secrettest.Hidden(t, "acquisition", acquisition{record: record, own: own, account: account}, token, password)
-	secrettest.Hidden(t, "release", release{record: record, own: own, account: account}, token, password)
-	secrettest.Hidden(t, "releaser", Releaser{Own: func(Record) (*jenkins.Client, error) { return own, nil }}, token)
+	secrettest.Hidden(t, "left", Leftover{Lease: record, Err: &StoreError{ErrNotLease}}, token)
+	secrettest.Hidden(t, "acquisition", creation{lease: record, own: own, account: account}, token, password)
+	secrettest.Hidden(t, "release", revocation{lease: record, own: own, account: account}, token, password)
+	secrettest.Hidden(t, "releaser", Revoker{Own: func(Lease) (*jenkins.Client, error) { return own, nil }}, token)
 	secrettest.Hidden(t, "what JSON is made of", struct{ wire *wire }{&written}, token)
 	text, err := json.Marshal(written)
 	if err != nil || !strings.Contains(string(text), `"token":"`+token+`"`) {

@@ -31,13 +31,13 @@ func TestPausesEndWithTheTimeout(t *testing.T) {
 			}
 			return ctx.Err()
 		}
-		r, left, err := lease.Acquire(t.Context(), life, w.account(), w.order(), &keeper{w: w})
+		r, left, err := lease.Create(t.Context(), life, w.account(), w.order(), &keeper{w: w})
 		if err != nil || left != nil {
 			t.Fatal(err, left)
 		}
 		releaser := w.releaser(true)
 		releaser.Life = life
-		if ending, left := releaser.Release(t.Context(), r); ending != lease.Revoked || left != nil {
+		if ending, left := releaser.Revoke(t.Context(), r); ending != lease.Revoked || left != nil {
 			t.Errorf("%q: %v, %+v", faults, ending, left)
 		}
 		if pauses == 0 {
@@ -59,7 +59,7 @@ func TestSignalInAPause(t *testing.T) {
 			return pause.Err()
 		}
 		k := &keeper{w: w}
-		_, left, err := lease.Acquire(ctx, life, w.client(jenkins.Password(owner, password)), w.order(), k)
+		_, left, err := lease.Create(ctx, life, w.client(jenkins.Password(owner, password)), w.order(), k)
 		if err == nil || w.count("/generateNewToken") > 1 {
 			t.Errorf("%s: %v, requests %q", fault, err, w.requests())
 		}
@@ -78,8 +78,8 @@ func TestReleasesShareTheTimeout(t *testing.T) {
 	w.Forget()
 	releaser := w.releaser(false)
 	releaser.Life.Timeout = 100 * time.Millisecond
-	for _, r := range []lease.Record{first, second} {
-		ending, left := releaser.Release(t.Context(), r)
+	for _, r := range []lease.Lease{first, second} {
+		ending, left := releaser.Revoke(t.Context(), r)
 		if ending != lease.Failed || len(left) != 1 || !isKind(left[0].Err, jenkins.KindTimeout) {
 			t.Errorf("%v, %+v", ending, left)
 		}
@@ -98,16 +98,16 @@ func TestRequestsWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	for op, fault := range map[string]string{"create token": "create:hold", "check identity": "whoami:hold", "revoke token": "revoke:hold"} {
 		w := newWorld(t).inject(fault)
-		r, left, err := lease.Acquire(t.Context(), w.life(), w.account(jenkins.WithRequestTimeout(200*time.Millisecond)), w.order(), &keeper{w: w})
+		r, left, err := lease.Create(t.Context(), w.life(), w.account(jenkins.WithRequestTimeout(200*time.Millisecond)), w.order(), &keeper{w: w})
 		if err != nil || left != nil {
 			t.Fatal(err, left)
 		}
 		releaser := w.releaser(false)
-		releaser.Own = func(r lease.Record) (*jenkins.Client, error) {
+		releaser.Own = func(r lease.Lease) (*jenkins.Client, error) {
 			return w.client(jenkins.APIToken(r.Username, r.Token.Reveal()), jenkins.WithRequestTimeout(200*time.Millisecond)), nil
 		}
 		// On a busy machine more requests than those that are held run out of time.
-		ending, left := releaser.Release(t.Context(), r)
+		ending, left := releaser.Revoke(t.Context(), r)
 		if ending != lease.Revoked && ending != lease.Gone || left != nil {
 			t.Errorf("%v, %+v", ending, left)
 		}
@@ -126,7 +126,7 @@ func TestTidyingNeedsHalfOfTheTime(t *testing.T) {
 	t.Parallel()
 	w := newStill(t, 0)
 	w.AddToken(owner, old("ci/acme", "1.1", "deploy", "aaaaaaaa", time.Hour))
-	records := []lease.Record{w.acquire(nil), w.acquire(nil)}
+	records := []lease.Lease{w.acquire(nil), w.acquire(nil)}
 	releaser := w.releaser(false)
 	now := noon
 	releaser.Life.Now = func() time.Time { return now }
@@ -135,7 +135,7 @@ func TestTidyingNeedsHalfOfTheTime(t *testing.T) {
 	} {
 		w.Forget()
 		records[i].Settings.Sweep = true
-		if ending, left := releaser.Release(t.Context(), records[i]); ending != lease.Revoked || left != nil {
+		if ending, left := releaser.Revoke(t.Context(), records[i]); ending != lease.Revoked || left != nil {
 			t.Errorf("%v, %+v", ending, left)
 		}
 		w.wantRequests(want...)
@@ -150,7 +150,7 @@ func TestSignalWhileTidying(t *testing.T) {
 	for _, nonce := range []string{"aaaaaaaa", "bbbbbbbb", "cccccccc"} {
 		w.AddToken(owner, old("ci/acme", "1.1", "deploy", nonce, time.Hour))
 	}
-	r := w.acquire(func(o *lease.Order) { o.Settings.Sweep = true })
+	r := w.acquire(func(o *lease.Request) { o.Settings.Sweep = true })
 	w.Forget()
 	ctx, cancel := context.WithCancel(t.Context())
 	w.stand(func(rw http.ResponseWriter, r *http.Request, _ bool) {
@@ -159,7 +159,7 @@ func TestSignalWhileTidying(t *testing.T) {
 		}
 		w.ServeHTTP(rw, r)
 	})
-	if ending, left := w.releaser(false).Release(ctx, r); ending != lease.Revoked || left != nil {
+	if ending, left := w.releaser(false).Revoke(ctx, r); ending != lease.Revoked || left != nil {
 		t.Errorf("%v, %+v", ending, left)
 	}
 	if slices.Contains(w.names(), r.TokenName) || len(w.names()) != 3 {
@@ -196,7 +196,7 @@ func TestControllerThatIsAway(t *testing.T) {
 			account = w.client(jenkins.Password(owner, password))
 		}
 		k := &keeper{w: w}
-		r, left, err := lease.Acquire(t.Context(), life, account, w.order(), k)
+		r, left, err := lease.Create(t.Context(), life, account, w.order(), k)
 		if err != nil || left != nil || pauses != 5 || len(r.Names) != 1 {
 			t.Fatalf("%v, %+v after %d pauses", err, left, pauses)
 		}
@@ -211,7 +211,7 @@ func TestControllerThatStartsForLong(t *testing.T) {
 	w := newWorld(t)
 	w.up(jenkinstest.PhaseLoading, 25)
 	k := &keeper{w: w}
-	r, left, err := lease.Acquire(t.Context(), w.life(), w.account(), w.order(), k)
+	r, left, err := lease.Create(t.Context(), w.life(), w.account(), w.order(), k)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +240,7 @@ func TestCrowdedAccount(t *testing.T) {
 	for try := 1; ; try++ {
 		w.notices = nil
 		r.Settings.Sweep = true
-		ending, left := w.releaser(false).Release(t.Context(), r)
+		ending, left := w.releaser(false).Revoke(t.Context(), r)
 		if ending != lease.Revoked || left != nil || len(w.notices) > 1 {
 			t.Fatalf("%v, %+v; said %q", ending, left, w.notices)
 		}
@@ -262,7 +262,7 @@ func TestLostNamesOfATokenThatIsGone(t *testing.T) {
 	if err := w.account().RevokeToken(t.Context(), r.TokenUUID); err != nil {
 		t.Fatal(err)
 	}
-	if ending, left := w.releaser(true).Release(t.Context(), r); ending != lease.Gone || left != nil {
+	if ending, left := w.releaser(true).Revoke(t.Context(), r); ending != lease.Gone || left != nil {
 		t.Errorf("%v, %+v", ending, left)
 	}
 	w.wantNames()
@@ -273,16 +273,16 @@ func TestLostNamesOfATokenThatIsGone(t *testing.T) {
 func TestRefusedLoginsOfOneCommand(t *testing.T) {
 	t.Parallel()
 	w := newStill(t, 0)
-	var records []lease.Record
+	var records []lease.Lease
 	for range 4 {
-		records = append(records, w.acquire(func(o *lease.Order) { o.Settings.Sweep = true }))
+		records = append(records, w.acquire(func(o *lease.Request) { o.Settings.Sweep = true }))
 	}
 	w.AddToken(owner, old("ci/acme", "1.1", "deploy", "aaaaaaaa", time.Hour))
 	w.inject("revoke:refuse*9", "page:refuse@0.5")
 	w.Forget()
 	releaser := w.releaser(true)
 	for _, r := range records {
-		_, _ = releaser.Release(t.Context(), r)
+		_, _ = releaser.Revoke(t.Context(), r)
 	}
 	w.wantLogins(2)
 }
@@ -293,7 +293,7 @@ func TestRevokeUUID(t *testing.T) {
 		name   string
 		faults []string
 		uuid   string // instead of that of the token
-		ending lease.Ending
+		ending lease.Outcome
 		fails  bool
 		gone   bool
 	}{
@@ -346,7 +346,7 @@ func TestExpiryCoversTheLife(t *testing.T) {
 				now := at
 				w := newWorld(t, jenkinstest.WithVersion("2.548"), jenkinstest.WithZone(time.FixedZone("there", zone*3600)), jenkinstest.WithClock(func() time.Time { return now }))
 				w.now = func() time.Time { return now }
-				r := w.acquire(func(o *lease.Order) { o.TTL = life })
+				r := w.acquire(func(o *lease.Request) { o.TTL = life })
 				tokens := w.Tokens(owner)
 				ends := tokens[len(tokens)-1].Expires
 				if ends.Before(at.Add(life)) || ends.After(at.Add(life+50*time.Hour)) {
@@ -371,11 +371,11 @@ func TestServerWithoutDate(t *testing.T) {
 	over := old("ci/acme", "1.1", "deploy", "aaaaaaaa", time.Hour)
 	w.AddToken(owner, over)
 	w.stand(func(rw http.ResponseWriter, r *http.Request, _ bool) { w.ServeHTTP(undated{rw}, r) })
-	r := w.acquire(func(o *lease.Order) { o.Settings.Sweep = true })
+	r := w.acquire(func(o *lease.Request) { o.Settings.Sweep = true })
 	if name, _ := lease.ParseName(r.TokenName); !name.End.Equal(noon.Add(time.Hour)) || w.count("/rename") != 0 {
 		t.Errorf("name %s, requests %q", r.TokenName, w.requests())
 	}
-	if ending, left := w.releaser(false).Release(t.Context(), r); ending != lease.Revoked || left != nil {
+	if ending, left := w.releaser(false).Revoke(t.Context(), r); ending != lease.Revoked || left != nil {
 		t.Errorf("%v, %+v", ending, left)
 	}
 	w.wantNames(over)
@@ -413,8 +413,8 @@ func TestRecordOfAFailureNamesWhatIsLeft(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t).inject("create:drop-after", "whoami:other-user=bob*3", "page:gateway-403")
 	k := &keeper{w: w}
-	_, left, err := lease.Acquire(t.Context(), w.life(), w.account(), w.order(), k)
-	if err == nil || len(left) != 1 || left[0].Ending != lease.Unknown {
+	_, left, err := lease.Create(t.Context(), w.life(), w.account(), w.order(), k)
+	if err == nil || len(left) != 1 || left[0].Outcome != lease.Unknown {
 		t.Fatal(err, left)
 	}
 	kept, ok := k.kept()
@@ -422,7 +422,7 @@ func TestRecordOfAFailureNamesWhatIsLeft(t *testing.T) {
 		t.Errorf("kept %+v", kept)
 	}
 	w.Forget()
-	if ending, left := w.releaser(true).Release(t.Context(), longAgo(kept)); ending != lease.Revoked || left != nil {
+	if ending, left := w.releaser(true).Revoke(t.Context(), longAgo(kept)); ending != lease.Revoked || left != nil {
 		t.Errorf("%v, %+v", ending, left)
 	}
 	w.wantNames()
@@ -435,10 +435,10 @@ func TestTidyingByTheTokenAlone(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []string{"page:gateway-403", "page:status=503", "page:drop-before"} {
 		w := newStill(t, 0)
-		r := w.acquire(func(o *lease.Order) { o.Settings.Sweep = true })
+		r := w.acquire(func(o *lease.Request) { o.Settings.Sweep = true })
 		w.inject(fault)
 		w.Forget()
-		if ending, left := w.releaser(true).Release(t.Context(), r); ending != lease.Revoked || left != nil {
+		if ending, left := w.releaser(true).Revoke(t.Context(), r); ending != lease.Revoked || left != nil {
 			t.Errorf("%v, %+v", ending, left)
 		}
 		if n := w.count("/security/") + w.count("/configure"); n != 1 {
@@ -456,7 +456,7 @@ func TestRefusedTokenAndNoTimeToAsk(t *testing.T) {
 	w.inject("revoke:refuse")
 	releaser := w.releaser(false)
 	releaser.Life.Pause = func(context.Context, time.Duration) error { return context.DeadlineExceeded }
-	if ending, left := releaser.Release(t.Context(), r); ending != lease.Failed || len(left) != 1 {
+	if ending, left := releaser.Revoke(t.Context(), r); ending != lease.Failed || len(left) != 1 {
 		t.Errorf("%v, %+v", ending, left)
 	}
 	w.wantNames(r.TokenName)

@@ -108,18 +108,18 @@ func (l Life) search(ctx context.Context, client *jenkins.Client, names []string
 
 // tidying collects our own expired tokens of the record's place.
 type tidying struct {
-	life   Life
-	record Record
-	uuids  []string
+	life  Life
+	lease Lease
+	uuids []string
 }
 
 func (t *tidying) consider(client *jenkins.Client, token jenkins.ListedToken) {
 	name, ours := ParseName(token.Name)
-	if !ours || len(t.uuids) == tidyTokens || token.UUID == t.record.TokenUUID {
+	if !ours || len(t.uuids) == tidyTokens || token.UUID == t.lease.TokenUUID {
 		return
 	}
-	mine, ok := ParseName(t.record.TokenName)
-	if ok && name.Where == mine.Where && (token.Expired || judge(t.life, client, name.End) == expired) {
+	mine, ok := ParseName(t.lease.TokenName)
+	if ok && name.Project == mine.Project && (token.Expired || judge(t.life, client, name.End) == expired) {
 		t.uuids = append(t.uuids, token.UUID)
 	}
 }
@@ -127,13 +127,13 @@ func (t *tidying) consider(client *jenkins.Client, token jenkins.ListedToken) {
 // Filter says which of our tokens a sweep takes. Empty fields take all. Its texts
 // are those of the CI: they are compared as a name spells them.
 type Filter struct {
-	Where, Run, Label string // Run with or without the attempt
+	Project, Run, Label string // Run with or without the attempt
 }
 
 func (f Filter) takes(n Name) bool {
 	run := Part(f.Run)
 	return (f.Run == "" || n.Run == run || strings.HasPrefix(n.Run, run+".")) &&
-		(f.Where == "" || n.Where == Part(f.Where)) && (f.Label == "" || n.Label == Part(f.Label))
+		(f.Project == "" || n.Project == Part(f.Project)) && (f.Label == "" || n.Label == Part(f.Label))
 }
 
 // Swept is one of our tokens as a sweep found it. It was not tried when it is
@@ -148,7 +148,7 @@ type Swept struct {
 }
 
 // Sweeping is what a sweep found and did.
-type Sweeping struct {
+type SweepResult struct {
 	Listed int // tokens on the page, ours or not
 	// Foreign are the tokens that are not ours, the oversized ones among them.
 	Foreign int
@@ -162,12 +162,12 @@ type Sweeping struct {
 	// where the controller has not told its own. They are not revoked.
 	Undated int
 	// Left is what the sweep created for itself and could not revoke.
-	Left []Left
+	Leftovers []Leftover
 }
 
 // Counts are the tokens that a sweep revoked, those that it failed to revoke, and
 // those that it found and did not try to revoke.
-func (s Sweeping) Counts() (revoked, failed, notTried int) {
+func (s SweepResult) Counts() (revoked, failed, notTried int) {
 	for _, one := range s.Found {
 		switch {
 		case one.Revoked:
@@ -189,7 +189,7 @@ type Sweeper struct {
 	// account's credential is a password: URL, Username, Where and Run count. It is
 	// revoked at the end of the sweep, however that comes. With nil no token is
 	// created.
-	Own *Order
+	Own *Request
 	// Advance is called after each try to revoke a token; it may be nil.
 	Advance func(revoked, total int)
 }
@@ -204,10 +204,10 @@ type Sweeper struct {
 // An error says that the page could not be read, or that a signal or refused logins
 // ended the sweep. What was read of the page has been acted on, unless the page has
 // no layout known.
-func (s *Sweeper) Sweep(ctx context.Context, filter Filter, dryRun bool) (Sweeping, error) {
+func (s *Sweeper) Sweep(ctx context.Context, filter Filter, dryRun bool) (SweepResult, error) {
 	span := s.Life.endless(ctx, s.Life.Grace/2)
 	defer span.end()
-	w := &sweep{Sweeper: s, span: span, signalled: ctx, logins: &release{life: s.Life, account: s.Account}}
+	w := &sweep{Sweeper: s, span: span, signalled: ctx, logins: &revocation{life: s.Life, account: s.Account}}
 	w.renew()
 	defer func() { w.part.end() }()
 	err := w.read(filter)
@@ -243,12 +243,12 @@ type sweep struct {
 	part      *span // since the last token revoked
 	waits     *pauses
 	signalled context.Context
-	logins    *release // counts the refused ones
-	result    Sweeping
+	logins    *revocation // counts the refused ones
+	result    SweepResult
 
-	record Record          // of the sweep's own token
-	own    *jenkins.Client // with that token, nil when it is not to be used
-	again  bool            // own was refused by a controller that was starting, and tried again
+	lease Lease           // of the sweep's own token
+	own   *jenkins.Client // with that token, nil when it is not to be used
+	again bool            // own was refused by a controller that was starting, and tried again
 }
 
 // renew gives the sweep its time again.
@@ -263,7 +263,7 @@ func (w *sweep) renew() {
 func (w *sweep) read(filter Filter) error {
 	ctx := w.part.again // to read leaves nothing in doubt
 	return w.logins.retry(ctx, func() error {
-		var s Sweeping
+		var s SweepResult
 		defer func() { w.result = s }()
 		seen := map[string]bool{}
 		for token, err := range w.Account.Tokens(ctx, jenkins.WithPageLimit(sweepBytes)) {
@@ -307,11 +307,11 @@ func (w *sweep) createOwn() {
 	order, life := *w.Own, w.Life
 	order.Label, order.TTL = "sweep", ownTTL
 	life.Timeout = min(life.Timeout, ownTime)
-	record, left, err := Acquire(w.signalled, life, w.Account, order, Discard{})
-	w.result.Left = left
+	record, left, err := Create(w.signalled, life, w.Account, order, Discard{})
+	w.result.Leftovers = left
 	switch {
 	case err == nil:
-		w.record = record
+		w.lease = record
 		w.own = w.Account.WithCredential(jenkins.APIToken(record.Username, record.Token.Reveal()))
 	case w.signalled.Err() == nil:
 		w.Life.Notice("the sweep uses the password, because it could not create a token for itself: " + err.Error())
@@ -345,10 +345,10 @@ func (w *sweep) revoke() (done bool, err error) {
 		if w.Advance != nil {
 			w.Advance(revoked, len(w.result.Found))
 		}
-		if passing(err) {
+		if retryable(err) {
 			open = append(open, one)
 		}
-		pause := passing(err) && (failures%failuresInARow == 0 || failures >= len(open))
+		pause := retryable(err) && (failures%failuresInARow == 0 || failures >= len(open))
 		if is(err, jenkins.KindRefused) || w.part.work.Err() != nil || pause && !w.waits.wait(w.part.again, err) {
 			return false, nil
 		}
@@ -367,7 +367,7 @@ func (w *sweep) try(one *Swept) error {
 		}
 		err := w.request(client, one.UUID)
 		one.unsaved = one.unsaved || is(err, jenkins.KindServer)
-		if err == nil || passing(err) || w.own == nil || w.signalled.Err() != nil {
+		if err == nil || retryable(err) || w.own == nil || w.signalled.Err() != nil {
 			return err
 		}
 		w.own = nil
@@ -393,7 +393,7 @@ func (w *sweep) request(client *jenkins.Client, uuid string) error {
 // It has a time of its own: that of the timeout when the sweep is done, and that for
 // undoing when it ended early.
 func (w *sweep) revokeOwn(done bool) (saved bool) {
-	if w.record.TokenUUID == "" {
+	if w.lease.TokenUUID == "" {
 		return false
 	}
 	budget := w.Life.Grace
@@ -402,10 +402,10 @@ func (w *sweep) revokeOwn(done bool) (saved bool) {
 	}
 	ctx, cancel := context.WithTimeout(w.span.last, budget)
 	defer cancel()
-	r := &release{life: w.Life, own: w.own, account: w.Account, record: w.record, refused: w.logins.refused}
+	r := &revocation{life: w.Life, own: w.own, account: w.Account, lease: w.lease, refused: w.logins.refused}
 	ending, left := r.run(&span{work: ctx, again: ctx, last: ctx, begun: w.Life.Now(), budget: budget})
 	w.logins.refused = r.refused
-	w.result.Left = append(w.result.Left, left...)
+	w.result.Leftovers = append(w.result.Leftovers, left...)
 	return ending == Revoked
 }
 

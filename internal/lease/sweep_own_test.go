@@ -59,8 +59,8 @@ func TestSweepWithATokenOfItsOwn(t *testing.T) {
 	w.Forget()
 	got, err := s.Sweep(t.Context(), lease.Filter{}, false)
 	revoked, failed, notTried := got.Counts()
-	if err != nil || revoked != 2000 || failed != 0 || notTried != 0 || got.Listed != 2501 || got.Foreign != 501 || got.Kept != 0 || got.Left != nil {
-		t.Errorf("%d revoked, %d failed, %d not tried of %d, %d foreign, left %+v, %v", revoked, failed, notTried, got.Listed, got.Foreign, got.Left, err)
+	if err != nil || revoked != 2000 || failed != 0 || notTried != 0 || got.Listed != 2501 || got.Foreign != 501 || got.Kept != 0 || got.Leftovers != nil {
+		t.Errorf("%d revoked, %d failed, %d not tried of %d, %d foreign, left %+v, %v", revoked, failed, notTried, got.Listed, got.Foreign, got.Leftovers, err)
 	}
 	if len(w.names()) != 500 || len(told) != 2000 || told[1999] != 2000 {
 		t.Errorf("%d tokens left, told %d times", len(w.names()), len(told))
@@ -76,7 +76,7 @@ func TestSweepWithATokenOfItsOwn(t *testing.T) {
 		}
 	}
 	name, ok := lease.ParseName(requests[4].Form.Get("newTokenName"))
-	if !ok || name.Where != "ci/acme" || name.Label != "sweep" || !name.End.Equal(noon.Add(time.Hour)) {
+	if !ok || name.Project != "ci/acme" || name.Label != "sweep" || !name.End.Equal(noon.Add(time.Hour)) {
 		t.Errorf("the sweep's own token is called %s", name)
 	}
 	w.wantSilence(got)
@@ -161,8 +161,8 @@ func TestSweepWhoseOwnTokenFails(t *testing.T) {
 				}
 			}
 			got, err := s.Sweep(t.Context(), lease.Filter{}, false)
-			if revoked, _, _ := got.Counts(); err != nil || revoked != 8 || got.Left != nil {
-				t.Errorf("%d revoked, left %+v, %v", revoked, got.Left, err)
+			if revoked, _, _ := got.Counts(); err != nil || revoked != 8 || got.Leftovers != nil {
+				t.Errorf("%d revoked, left %+v, %v", revoked, got.Leftovers, err)
 			}
 			w.wantNames()
 			w.wantLogins(row.logins)
@@ -193,8 +193,8 @@ func TestSignalAtEveryRequestOfASweep(t *testing.T) {
 			})
 			s.Account, s.Life.Grace = w.byPassword(), patience
 			got, err := s.Sweep(ctx, lease.Filter{}, false)
-			if own := w.own(); len(own) > 0 || got.Left != nil {
-				t.Errorf("%q, signal at request %d of %q: left %q, %+v", fault, n, w.requests(), own, got.Left)
+			if own := w.own(); len(own) > 0 || got.Leftovers != nil {
+				t.Errorf("%q, signal at request %d of %q: left %q, %+v", fault, n, w.requests(), own, got.Leftovers)
 			}
 			if ctx.Err() == nil {
 				break
@@ -220,8 +220,8 @@ func TestSweepOverARestart(t *testing.T) {
 		}
 	}
 	got, err := s.Sweep(t.Context(), lease.Filter{}, false)
-	if revoked, _, _ := got.Counts(); err != nil || revoked != 20 || got.Left != nil {
-		t.Errorf("%d revoked, left %+v, %v", revoked, got.Left, err)
+	if revoked, _, _ := got.Counts(); err != nil || revoked != 20 || got.Leftovers != nil {
+		t.Errorf("%d revoked, left %+v, %v", revoked, got.Leftovers, err)
 	}
 	w.wantNames()
 	w.wantLogins(1)
@@ -249,8 +249,8 @@ func TestSweepIsRefusedTwice(t *testing.T) {
 	if err != nil || revoked != 10 || failed != 1 || notTried != 9 {
 		t.Errorf("%d revoked, %d failed, %d not tried, %v", revoked, failed, notTried, err)
 	}
-	if own := w.own(); len(own) != 1 || len(got.Left) != 1 || got.Left[0].Name != own[0] || got.Left[0].UUID == "" || got.Left[0].Record.URL == "" {
-		t.Errorf("on the server %q, left %+v", own, got.Left)
+	if own := w.own(); len(own) != 1 || len(got.Leftovers) != 1 || got.Leftovers[0].Name != own[0] || got.Leftovers[0].UUID == "" || got.Leftovers[0].Lease.URL == "" {
+		t.Errorf("on the server %q, left %+v", own, got.Leftovers)
 	}
 	w.wantLogins(2)
 }

@@ -18,8 +18,8 @@ import (
 )
 
 // old is the name of a token that is over since a time.
-func old(where, run, label, nonce string, since time.Duration) string {
-	return lease.Name{Where: where, Run: run, Label: label, Nonce: nonce, End: noon.Add(-since)}.String()
+func old(project, run, label, nonce string, since time.Duration) string {
+	return lease.Name{Project: project, Run: run, Label: label, Nonce: nonce, End: noon.Add(-since)}.String()
 }
 
 // sweeper sweeps with the account's API token.
@@ -44,13 +44,13 @@ func TestSweep(t *testing.T) {
 	}{
 		{"everything that is over", lease.Filter{}, false, []int{0, 1, 2, 3}},
 		{"nothing, but tell", lease.Filter{}, true, []int{0, 1, 2, 3}},
-		{"a place", lease.Filter{Where: "ci/acme"}, false, []int{0, 1, 2}},
+		{"a place", lease.Filter{Project: "ci/acme"}, false, []int{0, 1, 2}},
 		{"a label", lease.Filter{Label: "test"}, false, []int{1}},
 		{"a run, over or not", lease.Filter{Run: "7"}, false, []int{0, 1, 3, 4}},
-		{"an attempt of a run", lease.Filter{Run: "7.1", Where: "ci/acme"}, false, []int{0, 4}},
+		{"an attempt of a run", lease.Filter{Run: "7.1", Project: "ci/acme"}, false, []int{0, 4}},
 		{"a run that is not there", lease.Filter{Run: "9"}, false, nil},
-		{"a place as the CI spells it", lease.Filter{Where: "ci/other shop", Run: "7"}, false, []int{3}},
-		{"a part of a place's name", lease.Filter{Where: "ci"}, false, nil},
+		{"a place as the CI spells it", lease.Filter{Project: "ci/other shop", Run: "7"}, false, []int{3}},
+		{"a part of a place's name", lease.Filter{Project: "ci"}, false, nil},
 	} {
 		for _, version := range []string{"2.426.2", "2.468", "2.548"} {
 			t.Run(row.name+" "+version, func(t *testing.T) {
@@ -192,11 +192,11 @@ func TestSweepWithoutTheControllersClock(t *testing.T) {
 		})
 	}
 	w := newStill(t, 0)
-	r := w.acquire(func(o *lease.Order) { o.Settings.Sweep = true })
+	r := w.acquire(func(o *lease.Request) { o.Settings.Sweep = true })
 	over := old("ci/acme", "6.1", "deploy", "aaaaaaaa", time.Hour)
 	w.AddToken(owner, over)
 	w.inject("any:no-date*9")
-	if ending, left := w.releaser(false).Release(t.Context(), r); ending != lease.Revoked || left != nil {
+	if ending, left := w.releaser(false).Revoke(t.Context(), r); ending != lease.Revoked || left != nil {
 		t.Errorf("post step: got %v, %+v", ending, left)
 	}
 	w.wantNames(over)
@@ -260,8 +260,8 @@ func TestTidyingOfALongPage(t *testing.T) {
 	near := w.AddToken(owner, old("ci/acme", "7.1", "deploy", "aaaaaaaa", time.Hour))
 	far := w.AddToken(owner, old("ci/acme", "7.1", "deploy", "bbbbbbbb", time.Hour))
 	w.page(pageStart + rowOf(near.UUID, near.Name) + strings.Repeat("<!-- "+strings.Repeat("x", 100<<10)+" -->", 21) + rowOf(far.UUID, far.Name) + pageEnd)
-	r := w.acquire(func(o *lease.Order) { o.Settings.Sweep = true })
-	if ending, left := w.releaser(false).Release(t.Context(), r); ending != lease.Revoked || left != nil {
+	r := w.acquire(func(o *lease.Request) { o.Settings.Sweep = true })
+	if ending, left := w.releaser(false).Revoke(t.Context(), r); ending != lease.Revoked || left != nil {
 		t.Errorf("got %v, %+v", ending, left)
 	}
 	if slices.Contains(w.names(), r.TokenName) || !slices.Contains(w.names(), far.Name) {
@@ -288,7 +288,7 @@ func TestTidying(t *testing.T) {
 	for _, row := range []struct {
 		name    string
 		offset  time.Duration // of the controller's clock
-		where   string
+		project string
 		since   time.Duration
 		tokens  int
 		revoked int
@@ -305,10 +305,10 @@ func TestTidying(t *testing.T) {
 			t.Parallel()
 			w := newStill(t, row.offset)
 			for i := range row.tokens {
-				w.AddToken(owner, old(row.where, "1.1", "deploy", fmt.Sprintf("aaaaaa%02d", i), row.since))
+				w.AddToken(owner, old(row.project, "1.1", "deploy", fmt.Sprintf("aaaaaa%02d", i), row.since))
 			}
-			r := w.acquire(func(o *lease.Order) { o.Settings.Sweep = true })
-			if ending, left := w.releaser(false).Release(t.Context(), r); ending != lease.Revoked || left != nil {
+			r := w.acquire(func(o *lease.Request) { o.Settings.Sweep = true })
+			if ending, left := w.releaser(false).Revoke(t.Context(), r); ending != lease.Revoked || left != nil {
 				t.Errorf("got %v, %+v", ending, left)
 			}
 			if got := row.tokens - len(w.names()); got != row.revoked {
@@ -325,9 +325,9 @@ func TestTidyingHoldsNothingUp(t *testing.T) {
 	} {
 		w := newStill(t, 0)
 		w.AddToken(owner, old("ci/acme", "1.1", "deploy", "aaaaaaaa", time.Hour))
-		r := w.acquire(func(o *lease.Order) { o.Settings.Sweep = true })
+		r := w.acquire(func(o *lease.Request) { o.Settings.Sweep = true })
 		w.inject(faults...)
-		if ending, left := w.releaser(true).Release(t.Context(), r); ending != lease.Revoked || left != nil {
+		if ending, left := w.releaser(true).Revoke(t.Context(), r); ending != lease.Revoked || left != nil {
 			t.Errorf("%s: %v, %+v", faults, ending, left)
 		}
 		if slices.Contains(w.names(), r.TokenName) {
@@ -338,11 +338,11 @@ func TestTidyingHoldsNothingUp(t *testing.T) {
 	w := newStill(t, 0)
 	name := old("ci/acme", "1.1", "deploy", "aaaaaaaa", time.Hour)
 	w.AddToken(owner, name)
-	r := w.acquire(func(o *lease.Order) { o.Settings.Sweep = true })
+	r := w.acquire(func(o *lease.Request) { o.Settings.Sweep = true })
 	w.Forget()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if ending, left := w.releaser(false).Release(ctx, r); ending != lease.Revoked || left != nil {
+	if ending, left := w.releaser(false).Revoke(ctx, r); ending != lease.Revoked || left != nil {
 		t.Errorf("after a signal: %v, %+v", ending, left)
 	}
 	w.wantNames(name)
@@ -439,7 +439,7 @@ func TestClocksThatAreYearsOff(t *testing.T) {
 	for _, off := range []time.Duration{-50 * 8766 * time.Hour, 50 * 8766 * time.Hour} {
 		w := newStill(t, off)
 		k := &keeper{w: w}
-		r, _, err := lease.Acquire(t.Context(), w.life(), w.account(), w.order(), k)
+		r, _, err := lease.Create(t.Context(), w.life(), w.account(), w.order(), k)
 		if name, _ := lease.ParseName(r.TokenName); err != nil || !name.End.Equal(noon.Add(time.Hour)) || w.count("/rename") != 0 {
 			t.Errorf("%v: got %v, name %s", off, err, r.TokenName)
 		}
@@ -471,8 +471,8 @@ func TestManyTokensAreSaidInThePostStep(t *testing.T) {
 			page.WriteString(rowOf(fmt.Sprintf("00000000-0000-4000-8000-%012d", i), "somebody&#39;s"))
 		}
 		w.page(pageStart + page.String() + pageEnd)
-		r := w.acquire(func(o *lease.Order) { o.Settings.Sweep = true })
-		if ending, left := w.releaser(false).Release(t.Context(), r); ending != lease.Revoked || left != nil {
+		r := w.acquire(func(o *lease.Request) { o.Settings.Sweep = true })
+		if ending, left := w.releaser(false).Revoke(t.Context(), r); ending != lease.Revoked || left != nil {
 			t.Errorf("got %v, %+v", ending, left)
 		}
 		if got := len(w.notices) == 1; got != want {

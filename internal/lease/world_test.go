@@ -38,7 +38,7 @@ type world struct {
 
 // alike reports whether two records are the same. A secret cannot be compared but by
 // what it reveals.
-func alike(a, b lease.Record) bool {
+func alike(a, b lease.Lease) bool {
 	same := a.Token.Reveal() == b.Token.Reveal()
 	a.Token, b.Token = secret.String{}, secret.String{}
 	return same && reflect.DeepEqual(a, b)
@@ -111,20 +111,20 @@ func (w *world) account(options ...jenkins.Option) *jenkins.Client {
 	return w.client(jenkins.APIToken(owner, w.token.Value), options...)
 }
 
-func (w *world) order() lease.Order {
+func (w *world) order() lease.Request {
 	settings := post()
 	settings.Sweep = false
-	return lease.Order{URL: w.url, Username: owner, Where: "ci/acme", Run: "7.1", Label: "deploy", TTL: time.Hour, Settings: settings}
+	return lease.Request{URL: w.url, Username: owner, Project: "ci/acme", Run: "7.1", Label: "deploy", TTL: time.Hour, Settings: settings}
 }
 
 // releaser revokes with records alone, or with the account's credential as well.
-func (w *world) releaser(account bool) *lease.Releaser {
-	return &lease.Releaser{
+func (w *world) releaser(account bool) *lease.Revoker {
+	return &lease.Revoker{
 		Life: w.life(),
-		Own: func(r lease.Record) (*jenkins.Client, error) {
+		Own: func(r lease.Lease) (*jenkins.Client, error) {
 			return w.client(jenkins.APIToken(r.Username, r.Token.Reveal())), nil
 		},
-		Account: func(r lease.Record) (*jenkins.Client, error) {
+		Account: func(r lease.Lease) (*jenkins.Client, error) {
 			if !account {
 				return nil, nil
 			}
@@ -137,13 +137,13 @@ func (w *world) releaser(account bool) *lease.Releaser {
 }
 
 // acquire makes a token that must succeed.
-func (w *world) acquire(change func(*lease.Order)) lease.Record {
+func (w *world) acquire(change func(*lease.Request)) lease.Lease {
 	w.t.Helper()
 	order := w.order()
 	if change != nil {
 		change(&order)
 	}
-	record, left, err := lease.Acquire(w.t.Context(), w.life(), w.account(), order, &keeper{})
+	record, left, err := lease.Create(w.t.Context(), w.life(), w.account(), order, &keeper{})
 	if err != nil || left != nil {
 		w.t.Fatal(err, left)
 	}
@@ -242,7 +242,7 @@ func (w *world) wantSilence(extra ...any) {
 // event is a call of the keeper, with the requests that had arrived by then.
 type event struct {
 	what              string
-	record            lease.Record
+	record            lease.Lease
 	creates, requests int
 }
 
@@ -256,7 +256,7 @@ type keeper struct {
 
 var errFull = errors.New("disk full")
 
-func (k *keeper) tell(what string, r lease.Record) error {
+func (k *keeper) tell(what string, r lease.Lease) error {
 	e := event{what: what, record: r}
 	e.record.Names = slices.Clone(r.Names)
 	if k.w != nil {
@@ -269,7 +269,7 @@ func (k *keeper) tell(what string, r lease.Record) error {
 	return nil
 }
 
-func (k *keeper) Keep(r lease.Record) error {
+func (k *keeper) Save(r lease.Lease) error {
 	what := "intent"
 	if r.Complete() {
 		what = "token"
@@ -277,12 +277,12 @@ func (k *keeper) Keep(r lease.Record) error {
 	return k.tell(what, r)
 }
 
-func (k *keeper) Drop() { _ = k.tell("drop", lease.Record{}) }
+func (k *keeper) Clear() { _ = k.tell("drop", lease.Lease{}) }
 
 func (k *keeper) Mask(texts []secret.String) error {
 	// Of the forms the one that has the length of a token.
 	i := slices.IndexFunc(texts, func(s secret.String) bool { return len(s.Reveal()) == len(tokenText) || len(s.Reveal()) == 32 })
-	return k.tell(fmt.Sprintf("mask %d", len(texts)), lease.Record{Token: texts[i]})
+	return k.tell(fmt.Sprintf("mask %d", len(texts)), lease.Lease{Token: texts[i]})
 }
 
 // told is the order of the calls.
@@ -295,16 +295,16 @@ func (k *keeper) told() string {
 }
 
 // kept is the record kept last, false when it is void.
-func (k *keeper) kept() (lease.Record, bool) {
+func (k *keeper) kept() (lease.Lease, bool) {
 	for _, e := range slices.Backward(k.events) {
 		switch e.what {
 		case "drop":
-			return lease.Record{}, false
+			return lease.Lease{}, false
 		case "intent", "token":
 			return e.record, true
 		}
 	}
-	return lease.Record{}, false
+	return lease.Lease{}, false
 }
 
 // wantOrder checks what holds of every acquisition: a name is recorded before it

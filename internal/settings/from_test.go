@@ -43,7 +43,7 @@ func TestMaking(t *testing.T) {
 	t.Parallel()
 	var got []string
 	for _, s := range settings.All() {
-		if s.Making {
+		if s.Creates {
 			got = append(got, s.Name)
 		}
 	}

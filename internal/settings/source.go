@@ -134,7 +134,7 @@ func (f *finder) orDefault(s Setting) (string, bool) { return s.Default, s.Defau
 func (f *finder) input(s Setting) (string, bool) {
 	switch f.Spelling {
 	case Runner:
-		if s.Making && f.need == ForAccount {
+		if s.Creates && f.need == ForAccount {
 			return "", false // the actions that create nothing do not declare it
 		}
 		text, ok := f.Source.Lookup("INPUT_" + strings.ToUpper(s.Name))

@@ -20,7 +20,7 @@ type Setting struct {
 	Secret      bool // no flag; NAME_FILE names a file that holds it
 	Boolean     bool
 	Advanced    bool
-	Making      bool // says something about a token to be made: nothing to a command that makes none
+	Creates     bool // says something about a token to be made: nothing to a command that makes none
 	Description string
 
 	// guarded settings decide where the credential goes; see the package comment.
@@ -43,15 +43,15 @@ func All() []Setting {
 			Description: "A token of an identity provider that a gateway in front of Jenkins, or a plugin, accepts."},
 		{Name: "oidc-audience", credential: true,
 			Description: "Ask GitHub for an ID token with this audience and send it as bearer token. Needs the permission id-token: write."},
-		{Name: "label", Making: true,
+		{Name: "label", Creates: true,
 			Description: "Readable part of the token's name. Default: the name of the job."},
-		{Name: "ttl", Default: "24h", Making: true,
+		{Name: "ttl", Default: "24h", Creates: true,
 			Description: "Latest end of the token's life (36h, 2d). Written in its name; Jenkins 2.548 and later also gets it as a date, and ends the token at most 50 hours later."},
-		{Name: "revoke", Default: "true", Boolean: true, Making: true,
+		{Name: "revoke", Default: "true", Boolean: true, Creates: true,
 			Description: "false leaves the token to ttl, to sweep or to a later revoke."},
-		{Name: "on-revoke-failure", Default: "warn", Making: true,
+		{Name: "on-revoke-failure", Default: "warn", Creates: true,
 			Description: "warn or fail when the token could not be revoked."},
-		{Name: "sweep", Default: "true", Boolean: true, Making: true,
+		{Name: "sweep", Default: "true", Boolean: true, Creates: true,
 			Description: "Before revoking, also revoke expired tokens that this tool made for the same repository."},
 		{Name: "ca-certificate", guarded: true,
 			Description: "Certificates to trust besides the system's, as PEM text or the path of a file inside the container. Give the text, because the post step does not read files."},
@@ -67,7 +67,7 @@ func All() []Setting {
 			Description: "Timeout for the whole command; for sweep, the longest time without a token revoked."},
 		{Name: "for-user", Advanced: true, guarded: true,
 			Description: "Create the token for another account. Needs an administrator and a controller started with adminCanGenerateNewTokens."},
-		{Name: "legacy", Default: "refuse", Advanced: true, Making: true,
+		{Name: "legacy", Default: "refuse", Advanced: true, Creates: true,
 			Description: "On servers before 2.129, which have one token per account: refuse, read it, or rotate it at the end. rotate needs the password, and jobs of one account must not overlap: the first to end takes the token from the others."},
 	}
 	for i := range table {

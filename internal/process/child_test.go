@@ -1,6 +1,6 @@
 //go:build unix
 
-package child_test
+package process_test
 
 import (
 	"bufio"
@@ -14,18 +14,18 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/jenkins-token/jenkins-token/internal/child"
+	"github.com/jenkins-token/jenkins-token/internal/process"
 	"github.com/jenkins-token/jenkins-token/internal/secret"
 )
 
 // shell is a command that runs a script.
-func shell(script string) child.Command {
-	return child.Command{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: secret.Hold([]string{"PATH=" + os.Getenv("PATH")}), Stdout: io.Discard, Stderr: io.Discard}
+func shell(script string) process.Command {
+	return process.Command{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: secret.Hold([]string{"PATH=" + os.Getenv("PATH")}), Stdout: io.Discard, Stderr: io.Discard}
 }
 
-func start(t *testing.T, c child.Command) *child.Process {
+func start(t *testing.T, c process.Command) *process.Process {
 	t.Helper()
-	p, err := child.Start(c)
+	p, err := process.Start(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func TestStartSaysWhyItCannot(t *testing.T) {
 	t.Parallel()
 	c := shell("")
 	c.Path = filepath.Join(t.TempDir(), "none")
-	if _, err := child.Start(c); !os.IsNotExist(err) {
+	if _, err := process.Start(c); !os.IsNotExist(err) {
 		t.Errorf("got %v, want that there is no such file", err)
 	}
 }
@@ -117,7 +117,7 @@ func file(t *testing.T, content string) *os.File {
 
 // reading starts a command and gives what it prints, line by line, until nobody
 // is left who could print.
-func reading(t *testing.T, c child.Command) (*child.Process, *bufio.Scanner) {
+func reading(t *testing.T, c process.Command) (*process.Process, *bufio.Scanner) {
 	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -138,8 +138,8 @@ func expect(t *testing.T, s *bufio.Scanner, want string) {
 }
 
 // background waits for a command that gets its signals from the channel.
-func background(p *child.Process, signals <-chan os.Signal) <-chan child.Exit {
-	ended := make(chan child.Exit, 1)
+func background(p *process.Process, signals <-chan os.Signal) <-chan process.Exit {
+	ended := make(chan process.Exit, 1)
 	go func() { ended <- p.Wait(signals, nil) }()
 	return ended
 }
@@ -157,7 +157,7 @@ func TestSignalsReachTheCommandAndItsChildren(t *testing.T) {
 	signals <- syscall.SIGTERM
 	expect(t, out, "grandchild")
 	expect(t, out, "child")
-	if got := <-ended; got != (child.Exit{Code: 4, Asked: true}) {
+	if got := <-ended; got != (process.Exit{Code: 4, Asked: true}) {
 		t.Errorf("got %+v, want code 4, and asked to end", got)
 	}
 }
@@ -218,7 +218,7 @@ func TestTheSecondRequestToEndKills(t *testing.T) {
 	expect(t, out, "ready")
 	signals <- syscall.SIGINT
 	signals <- syscall.SIGTERM
-	if got := <-ended; got != (child.Exit{Code: 137, Asked: true}) {
+	if got := <-ended; got != (process.Exit{Code: 137, Asked: true}) {
 		t.Errorf("got %+v, want code 137, and asked to end", got)
 	}
 	if out.Scan() {

@@ -25,20 +25,20 @@ type (
 )
 
 // place is where the record goes. It implements lease.Keeper.
-type place struct {
-	job     *job
-	side    *lease.Side
-	file    *lease.File
-	private bool // the file is in the CI's private directory, under a name of its own
-	stdout  bool
-	kept    bool     // a record was kept
-	names   []string // that records were kept under
+type createStore struct {
+	job       *job
+	stateFile *lease.StateFile
+	file      *lease.File
+	private   bool // the file is in the CI's private directory, under a name of its own
+	stdout    bool
+	isSaved   bool     // a record was kept
+	saved     []string // that records were kept under
 }
 
 // place opens what the record goes to. Nothing has been sent yet, and nothing is
 // written.
-func (j *job) place() (*place, error) {
-	p := &place{job: j}
+func (j *job) openStore() (*createStore, error) {
+	p := &createStore{job: j}
 	if step, ok := j.system.(outputs); ok {
 		if err := step.Open(); err != nil {
 			return nil, err
@@ -46,8 +46,8 @@ func (j *job) place() (*place, error) {
 	}
 	if j.action {
 		// Without the directory the runner takes the state from standard output.
-		if path := j.runner.SideFile(); path != "" && !missing(filepath.Dir(path)) {
-			p.side = lease.OpenSide(path)
+		if path := j.runner.StateFile(); path != "" && !missing(filepath.Dir(path)) {
+			p.stateFile = lease.OpenStateFile(path)
 		}
 		return p, nil
 	}
@@ -67,7 +67,7 @@ func (j *job) place() (*place, error) {
 		return nil, refuse(public, files)
 	}
 	var err error
-	p.file, err = recordFile(path)
+	p.file, err = createLeaseFile(path)
 	if failed, ok := errors.AsType[*ci.ChannelError](err); ok && p.private {
 		failed.Hint = "--lease FILE writes it elsewhere, for a later revoke --lease FILE"
 	}
@@ -84,7 +84,7 @@ func refuse(public ci.Public, files ci.Files) error {
 }
 
 // recordFile makes the file of a record.
-func recordFile(path string) (*lease.File, error) {
+func createLeaseFile(path string) (*lease.File, error) {
 	file, err := lease.CreateFile(path)
 	switch {
 	case os.IsExist(err):
@@ -104,13 +104,13 @@ func (j *job) readable() error {
 	switch {
 	case j.plugin:
 		return usage("--lease -: the standard output of a plugin is the log, and the record holds the token", "--lease FILE writes it to a file of the workspace, which the steps share")
-	case j.Nowhere:
+	case j.StdoutDiscarded:
 		return usage("the record would be lost, and with it the way to revoke the token: standard output is closed or the null device", "--lease FILE writes it to a file")
 	case j.flags.set["show"]:
 		return nil
-	case j.Terminal:
+	case j.StdoutTTY:
 		return usage("the record holds the token, and standard output is a terminal", "add --show to see it, or write it to a file: --lease FILE")
-	case j.Merged:
+	case j.StdoutIsStderr:
 		return usage("the record holds the token, and standard output goes where standard error goes: into a log", "capture it, with $(...), a pipe or a redirection of standard output alone; or write it to a file: --lease FILE")
 	}
 	return nil
@@ -132,7 +132,7 @@ func (j *job) privateFile(files ci.Files) (string, error) {
 	if err := os.Mkdir(files.Private, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return "", &ci.ChannelError{Channel: "record's file", Err: err}
 	}
-	return filepath.Clean(files.Record(nonce)), nil
+	return filepath.Clean(files.LeaseFile(nonce)), nil
 }
 
 // errPosted is a job that was cancelled while the token was created: a runner can leave
@@ -141,8 +141,8 @@ var errPosted = errors.New("the post step of this job has run already")
 
 // posted is [errPosted] when the post step has run. It may have been passed any record
 // that was kept, so the names that the token had before count too.
-func (p *place) posted() error {
-	if p.job.marks().IsPosted(p.names) {
+func (p *createStore) posted() error {
+	if p.job.marks().IsPosted(p.saved) {
 		return errPosted
 	}
 	return nil
@@ -150,11 +150,11 @@ func (p *place) posted() error {
 
 // Keep implements lease.Keeper. On standard output the record is written at the
 // end only: whoever reads it wants one object.
-func (p *place) Keep(r lease.Record) error {
-	p.kept = true
+func (p *createStore) Save(r lease.Lease) error {
+	p.isSaved = true
 	for _, name := range r.Names {
-		if !slices.Contains(p.names, name) {
-			p.names = append(p.names, name)
+		if !slices.Contains(p.saved, name) {
+			p.saved = append(p.saved, name)
 		}
 	}
 	if err := p.posted(); err != nil {
@@ -163,19 +163,19 @@ func (p *place) Keep(r lease.Record) error {
 	if p.job.action {
 		line, err := r.Encode()
 		if err == nil {
-			err = p.job.write("state", func() error { return p.job.runner.Keep(line) })
+			err = p.job.write("state", func() error { return p.job.runner.SaveState(line) })
 		}
 		if err != nil {
 			return err
 		}
 	}
-	if p.side != nil {
-		if err := p.job.write("side file", func() error { return p.side.Keep(r) }); err != nil {
+	if p.stateFile != nil {
+		if err := p.job.write("side file", func() error { return p.stateFile.Save(r) }); err != nil {
 			return &ci.ChannelError{Channel: "side file", Variable: "GITHUB_STATE", Err: err}
 		}
 	}
 	if p.file != nil {
-		if err := p.job.write("record's file", func() error { return p.file.Keep(r) }); err != nil {
+		if err := p.job.write("record's file", func() error { return p.file.Save(r) }); err != nil {
 			return &ci.ChannelError{Channel: "record's file", Err: err}
 		}
 	}
@@ -183,7 +183,7 @@ func (p *place) Keep(r lease.Record) error {
 }
 
 // Mask implements lease.Keeper.
-func (p *place) Mask(texts []secret.String) error {
+func (p *createStore) Mask(texts []secret.String) error {
 	if log, ok := p.job.system.(masker); ok {
 		return p.job.write("masks", func() error { return log.Mask(texts...) })
 	}
@@ -192,12 +192,12 @@ func (p *place) Mask(texts []secret.String) error {
 
 // Drop implements lease.Keeper. What cannot be dropped costs the post step a
 // search that finds nothing.
-func (p *place) Drop() {
-	if p.job.action && p.kept {
-		_ = p.job.write("void state", func() error { return p.job.runner.Keep(nil) })
+func (p *createStore) Clear() {
+	if p.job.action && p.isSaved {
+		_ = p.job.write("void state", func() error { return p.job.runner.SaveState(nil) })
 	}
-	if p.side != nil && p.kept {
-		_ = p.job.write("void side file", p.side.Drop)
+	if p.stateFile != nil && p.isSaved {
+		_ = p.job.write("void side file", p.stateFile.Clear)
 	}
 	if p.file != nil {
 		_ = p.job.write("removal of the record's file", p.file.Remove)

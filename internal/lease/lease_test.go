@@ -30,8 +30,8 @@ func post() settings.Post {
 }
 
 // full is a record with everything in it.
-func full() lease.Record {
-	return lease.Record{
+func full() lease.Lease {
+	return lease.Lease{
 		URL: "https://ci.example/jenkins", Username: "alice", Names: []string{firstName, nextName}, TokenName: nextName,
 		TokenUUID: uuid, Token: secret.New(tokenText), ExpiresAt: "2026-11-25T00:00:00Z", Settings: post(),
 	}
@@ -71,19 +71,19 @@ func TestRecordAsWritten(t *testing.T) {
 
 func TestWhatARecordSays(t *testing.T) {
 	t.Parallel()
-	intent := lease.Record{Names: []string{firstName}}
-	if r := full(); !r.Complete() || !slices.Equal(r.Lost(), []string{firstName}) {
-		t.Errorf("a full record: complete %v, lost %q", r.Complete(), r.Lost())
+	intent := lease.Lease{Names: []string{firstName}}
+	if r := full(); !r.Complete() || !slices.Equal(r.Unconfirmed(), []string{firstName}) {
+		t.Errorf("a full record: complete %v, lost %q", r.Complete(), r.Unconfirmed())
 	}
-	if intent.Complete() || !slices.Equal(intent.Lost(), []string{firstName}) {
-		t.Errorf("an intent: complete %v, lost %q", intent.Complete(), intent.Lost())
+	if intent.Complete() || !slices.Equal(intent.Unconfirmed(), []string{firstName}) {
+		t.Errorf("an intent: complete %v, lost %q", intent.Complete(), intent.Unconfirmed())
 	}
 	for _, row := range []struct {
-		in   lease.Record
+		in   lease.Lease
 		want time.Time
 		ok   bool
 	}{
-		{full(), end.Add(time.Hour), true}, {intent, end, true}, {lease.Record{}, time.Time{}, false}, {lease.Record{Names: []string{"x"}}, time.Time{}, false},
+		{full(), end.Add(time.Hour), true}, {intent, end, true}, {lease.Lease{}, time.Time{}, false}, {lease.Lease{Names: []string{"x"}}, time.Time{}, false},
 	} {
 		if got, ok := row.in.Until(); !got.Equal(row.want) || ok != row.ok {
 			t.Errorf("until %v %v, want %v", got, ok, row.want)
@@ -91,7 +91,7 @@ func TestWhatARecordSays(t *testing.T) {
 	}
 	r := full()
 	names := slices.Clone(r.Names)
-	r.Lost()
+	r.Unconfirmed()
 	r.Until()
 	if !slices.Equal(r.Names, names) {
 		t.Error("asking changes the names")
@@ -139,7 +139,7 @@ func forged(t testing.TB) map[string]string {
 		"a bracket behind":       string(encoded(t, full())) + "}",
 		"a square bracket":       string(encoded(t, full())) + "]",
 		"words behind":           string(encoded(t, full())) + " x",
-		"larger than the limit":  string(encoded(t, full())) + strings.Repeat(" ", lease.RecordLimit),
+		"larger than the limit":  string(encoded(t, full())) + strings.Repeat(" ", lease.SizeLimit),
 		"a NUL behind":           string(encoded(t, full())) + "\x00",
 		"a mark of completion":   `{"done":"` + firstName + `"}`,
 		"a version of tomorrow":  forge(t, map[string]any{"v": 2}),
@@ -193,7 +193,7 @@ func TestForgedRecords(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r, err := lease.Decode([]byte(text))
-			if !errors.Is(err, lease.ErrRecord) || !alike(r, lease.Record{}) {
+			if !errors.Is(err, lease.ErrNotLease) || !alike(r, lease.Lease{}) {
 				t.Errorf("got %+v, %v", r, err)
 			}
 		})
@@ -201,9 +201,9 @@ func TestForgedRecords(t *testing.T) {
 }
 
 // largest is a record with every field at its bound.
-func largest() lease.Record {
+func largest() lease.Lease {
 	name := func(i int) string {
-		return lease.Name{Where: strings.Repeat("w", 200), Run: strings.Repeat("1", 40), Label: "deploy", Nonce: fmt.Sprintf("%08d", i), End: noon}.String()
+		return lease.Name{Project: strings.Repeat("w", 200), Run: strings.Repeat("1", 40), Label: "deploy", Nonce: fmt.Sprintf("%08d", i), End: noon}.String()
 	}
 	r := full()
 	r.URL = "https://" + strings.Repeat("a", 2048-len("https://"))
@@ -225,14 +225,14 @@ func largest() lease.Record {
 func TestLargestRecord(t *testing.T) {
 	t.Parallel()
 	all := largest()
-	for name, change := range map[string]func(*lease.Record){
-		"url":      func(r *lease.Record) { r.URL = all.URL },
-		"username": func(r *lease.Record) { r.Username = all.Username },
-		"for-user": func(r *lease.Record) { r.ForUser = all.ForUser },
-		"names":    func(r *lease.Record) { r.Names, r.TokenName = all.Names, all.TokenName },
-		"token":    func(r *lease.Record) { r.Token = all.Token },
-		"settings": func(r *lease.Record) { r.Settings = all.Settings },
-		"all":      func(r *lease.Record) { *r = all },
+	for name, change := range map[string]func(*lease.Lease){
+		"url":      func(r *lease.Lease) { r.URL = all.URL },
+		"username": func(r *lease.Lease) { r.Username = all.Username },
+		"for-user": func(r *lease.Lease) { r.ForUser = all.ForUser },
+		"names":    func(r *lease.Lease) { r.Names, r.TokenName = all.Names, all.TokenName },
+		"token":    func(r *lease.Lease) { r.Token = all.Token },
+		"settings": func(r *lease.Lease) { r.Settings = all.Settings },
+		"all":      func(r *lease.Lease) { *r = all },
 	} {
 		r := full()
 		change(&r)
@@ -240,19 +240,19 @@ func TestLargestRecord(t *testing.T) {
 			t.Errorf("%s: got %v, want the record back", name, err)
 		}
 	}
-	for name, change := range map[string]func(*lease.Record){
-		"url":      func(r *lease.Record) { r.URL += "a" },
-		"username": func(r *lease.Record) { r.Username += "a" },
-		"for-user": func(r *lease.Record) { r.ForUser += "a" },
-		"names":    func(r *lease.Record) { r.Names = append(r.Names, firstName) },
-		"token":    func(r *lease.Record) { r.Token = secret.New(r.Token.Reveal() + "a") },
-		"proxy":    func(r *lease.Record) { r.Settings.Proxy += "p" },
-		"ca":       func(r *lease.Record) { r.Settings.CA = strings.Repeat("\x01", 60<<10) },
+	for name, change := range map[string]func(*lease.Lease){
+		"url":      func(r *lease.Lease) { r.URL += "a" },
+		"username": func(r *lease.Lease) { r.Username += "a" },
+		"for-user": func(r *lease.Lease) { r.ForUser += "a" },
+		"names":    func(r *lease.Lease) { r.Names = append(r.Names, firstName) },
+		"token":    func(r *lease.Lease) { r.Token = secret.New(r.Token.Reveal() + "a") },
+		"proxy":    func(r *lease.Lease) { r.Settings.Proxy += "p" },
+		"ca":       func(r *lease.Lease) { r.Settings.CA = strings.Repeat("\x01", 60<<10) },
 	} {
 		r := largest()
 		change(&r)
-		if line, err := r.Encode(); !errors.Is(err, lease.ErrRecord) {
-			t.Errorf("%s beyond its bound: got %d bytes and %v, want %v", name, len(line), err, lease.ErrRecord)
+		if line, err := r.Encode(); !errors.Is(err, lease.ErrNotLease) {
+			t.Errorf("%s beyond its bound: got %d bytes and %v, want %v", name, len(line), err, lease.ErrNotLease)
 		}
 	}
 }
@@ -279,7 +279,7 @@ func TestLargestRecordAsAVariable(t *testing.T) {
 func FuzzRecord(f *testing.F) {
 	f.Add(encoded(f, full()))
 	f.Add(withoutToken(f, full()))
-	f.Add(encoded(f, lease.Record{URL: "http://127.0.0.1:8080", Username: "größe", ForUser: "bob", Names: []string{firstName}, Settings: post()}))
+	f.Add(encoded(f, lease.Lease{URL: "http://127.0.0.1:8080", Username: "größe", ForUser: "bob", Names: []string{firstName}, Settings: post()}))
 	f.Add([]byte(forge(f, map[string]any{"settings.legacy": "rotate", "tokenUuid": "", "tokenName": ""})))
 	for _, text := range slices.Sorted(maps.Values(forged(f))) {
 		if len(text) < 4096 {
@@ -308,7 +308,7 @@ func FuzzRecord(f *testing.F) {
 			}
 		}
 		again, err := r.Encode()
-		if err != nil && len(text) < lease.RecordLimit/8 {
+		if err != nil && len(text) < lease.SizeLimit/8 {
 			t.Fatalf("%+v cannot be written again: %v", r, err)
 		}
 		if strings.ContainsAny(string(again), "\r\n") {
@@ -321,7 +321,7 @@ func FuzzRecord(f *testing.F) {
 }
 
 // encoded is a record as it is written.
-func encoded(t testing.TB, r lease.Record) []byte {
+func encoded(t testing.TB, r lease.Lease) []byte {
 	t.Helper()
 	line, err := r.Encode()
 	if err != nil {
@@ -330,7 +330,7 @@ func encoded(t testing.TB, r lease.Record) []byte {
 	return line
 }
 
-func withoutToken(t testing.TB, r lease.Record) []byte {
+func withoutToken(t testing.TB, r lease.Lease) []byte {
 	t.Helper()
 	line, err := r.EncodeWithoutToken()
 	if err != nil {

@@ -27,7 +27,7 @@ func TestAcquire(t *testing.T) {
 		name     string
 		options  []jenkinstest.Option
 		account  func(*world) *jenkins.Client
-		change   func(*lease.Order)
+		change   func(*lease.Request)
 		requests []string
 		expires  bool
 	}{
@@ -36,8 +36,8 @@ func TestAcquire(t *testing.T) {
 		{"by password", nil, func(w *world) *jenkins.Client { return w.client(jenkins.Password(owner, password)) }, nil,
 			[]string{"GET /whoAmI/api/json 200", "GET /crumbIssuer/api/json 200", "POST generateNewToken 200", "GET /whoAmI/api/json 200"}, false},
 		{"by an account of another case", nil, func(w *world) *jenkins.Client { return w.client(jenkins.APIToken("ALICE", w.token.Value)) },
-			func(o *lease.Order) { o.Username = "ALICE" }, []string{"POST generateNewToken 200", "GET /whoAmI/api/json 200"}, false},
-		{"by a login that only the controller can name", nil, func(w *world) *jenkins.Client { return w.account() }, func(o *lease.Order) { o.Username = "" },
+			func(o *lease.Request) { o.Username = "ALICE" }, []string{"POST generateNewToken 200", "GET /whoAmI/api/json 200"}, false},
+		{"by a login that only the controller can name", nil, func(w *world) *jenkins.Client { return w.account() }, func(o *lease.Request) { o.Username = "" },
 			[]string{"GET /whoAmI/api/json 200", "POST generateNewToken 200", "GET /whoAmI/api/json 200"}, false},
 		{"on a server that ends tokens", []jenkinstest.Option{jenkinstest.WithVersion("2.548")}, func(w *world) *jenkins.Client { return w.account() }, nil,
 			[]string{"POST generateNewToken 200", "GET /whoAmI/api/json 200"}, true},
@@ -53,7 +53,7 @@ func TestAcquire(t *testing.T) {
 			}
 			k := &keeper{w: w}
 			start := time.Now()
-			r, left, err := lease.Acquire(t.Context(), w.life(), row.account(w), order, k)
+			r, left, err := lease.Create(t.Context(), w.life(), row.account(w), order, k)
 			if err != nil || left != nil {
 				t.Fatal(err, left)
 			}
@@ -65,7 +65,7 @@ func TestAcquire(t *testing.T) {
 			if day := name.End.Add(14*time.Hour - 1).Format(time.DateOnly); form.Get("expirationDuration") != "custom" || form.Get("tokenExpiration") != day {
 				t.Errorf("expiry %q, want %s", form.Encode(), day)
 			}
-			if !ok || name.Where != "ci/acme" || name.Run != "7.1" || name.Label != "deploy" || name.End.Before(start.Add(time.Hour-time.Second)) || name.End.After(time.Now().Add(time.Hour)) {
+			if !ok || name.Project != "ci/acme" || name.Run != "7.1" || name.Label != "deploy" || name.End.Before(start.Add(time.Hour-time.Second)) || name.End.After(time.Now().Add(time.Hour)) {
 				t.Errorf("name %q", r.TokenName)
 			}
 			if r.URL != w.url || r.Username != owner || made.Name != r.TokenName || made.UUID != r.TokenUUID || made.Value != r.Token.Reveal() ||
@@ -93,7 +93,7 @@ func TestAcquireForAnother(t *testing.T) {
 	w := newWorld(t, jenkinstest.WithAdmin(owner), jenkinstest.WithAdminCanGenerate())
 	order := w.order()
 	order.ForUser = "bob"
-	r, left, err := lease.Acquire(t.Context(), w.life(), w.account(jenkins.WithUser("bob")), order, &keeper{w: w})
+	r, left, err := lease.Create(t.Context(), w.life(), w.account(jenkins.WithUser("bob")), order, &keeper{w: w})
 	if err != nil || left != nil {
 		t.Fatal(err, left)
 	}
@@ -101,7 +101,7 @@ func TestAcquireForAnother(t *testing.T) {
 		t.Errorf("bob's tokens %d, record %+v", len(tokens), r)
 	}
 	w.inject("revoke:gateway-403")
-	if ending, left := w.releaser(true).Release(t.Context(), r); ending != lease.Revoked || left != nil || len(w.Tokens("bob")) != 0 {
+	if ending, left := w.releaser(true).Revoke(t.Context(), r); ending != lease.Revoked || left != nil || len(w.Tokens("bob")) != 0 {
 		t.Errorf("released: %v %v", ending, left)
 	}
 }
@@ -111,7 +111,7 @@ func TestAcquireOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t).inject("create:500-acted")
 	k := &keeper{w: w}
-	if _, _, err := lease.Acquire(t.Context(), w.life(), w.account(), w.order(), k); err != nil {
+	if _, _, err := lease.Create(t.Context(), w.life(), w.account(), w.order(), k); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := k.told(), "intent, intent, mask 8, token, token"; got != want {
@@ -198,7 +198,7 @@ func TestAcquireWithFaults(t *testing.T) {
 						more = append(more, jenkins.WithRequestTimeout(300*time.Millisecond))
 					}
 					k := &keeper{w: w}
-					r, left, err := lease.Acquire(t.Context(), w.life(), w.account(more...), w.order(), k)
+					r, left, err := lease.Create(t.Context(), w.life(), w.account(more...), w.order(), k)
 					acquired(t, w, k, r, left, err)
 					if times > 0 {
 						return
@@ -206,7 +206,7 @@ func TestAcquireWithFaults(t *testing.T) {
 					got := failed
 					if err == nil {
 						got = fine
-						if len(r.Lost()) > 0 {
+						if len(r.Unconfirmed()) > 0 {
 							got = unsure
 						}
 					}
@@ -220,7 +220,7 @@ func TestAcquireWithFaults(t *testing.T) {
 						return
 					}
 					w.Forget()
-					if _, left := w.releaser(true).Release(t.Context(), longAgo(kept)); left != nil {
+					if _, left := w.releaser(true).Revoke(t.Context(), longAgo(kept)); left != nil {
 						t.Errorf("left after the release: %+v", left)
 					}
 					w.wantNames()
@@ -232,7 +232,7 @@ func TestAcquireWithFaults(t *testing.T) {
 }
 
 // acquired checks what holds of every acquisition, however it ends.
-func acquired(t *testing.T, w *world, k *keeper, r lease.Record, left []lease.Left, err error) {
+func acquired(t *testing.T, w *world, k *keeper, r lease.Lease, left []lease.Leftover, err error) {
 	t.Helper()
 	k.wantOrder()
 	w.wantLogins(2)
@@ -274,15 +274,15 @@ func TestAcquireFailsAtOnce(t *testing.T) {
 	for _, row := range []struct {
 		name     string
 		account  func(*world) *jenkins.Client
-		change   func(*lease.Order)
+		change   func(*lease.Request)
 		requests []string
 		kind     jenkins.Kind
 		logins   int
 	}{
 		{"a wrong API token", func(w *world) *jenkins.Client { return w.client(jenkins.APIToken(owner, "wrong")) }, nil, []string{"POST generateNewToken 401"}, jenkins.KindRefused, 1},
 		{"a wrong password", func(w *world) *jenkins.Client { return w.client(jenkins.Password(owner, "wrong")) }, nil, []string{"GET /whoAmI/api/json 401"}, jenkins.KindRefused, 1},
-		{"a wrong login that only the controller can name", func(w *world) *jenkins.Client { return w.client(jenkins.APIToken(owner, "wrong")) }, func(o *lease.Order) { o.Username = "" }, []string{"GET /whoAmI/api/json 401"}, jenkins.KindRefused, 1},
-		{"another's account", func(w *world) *jenkins.Client { return w.account(jenkins.WithUser("bob")) }, func(o *lease.Order) { o.ForUser = "bob" }, []string{"POST generateNewToken 403", "GET /whoAmI/api/json 200"}, jenkins.KindOwner, 0},
+		{"a wrong login that only the controller can name", func(w *world) *jenkins.Client { return w.client(jenkins.APIToken(owner, "wrong")) }, func(o *lease.Request) { o.Username = "" }, []string{"GET /whoAmI/api/json 401"}, jenkins.KindRefused, 1},
+		{"another's account", func(w *world) *jenkins.Client { return w.account(jenkins.WithUser("bob")) }, func(o *lease.Request) { o.ForUser = "bob" }, []string{"POST generateNewToken 403", "GET /whoAmI/api/json 200"}, jenkins.KindOwner, 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -292,7 +292,7 @@ func TestAcquireFailsAtOnce(t *testing.T) {
 				row.change(&order)
 			}
 			k := &keeper{w: w}
-			r, left, err := lease.Acquire(t.Context(), w.life(), row.account(w), order, k)
+			r, left, err := lease.Create(t.Context(), w.life(), row.account(w), order, k)
 			failed, ok := errors.AsType[*jenkins.Error](err)
 			if !ok || failed.Kind != row.kind || left != nil {
 				t.Errorf("got %v, %v", err, left)
@@ -308,7 +308,7 @@ func TestAcquireFailsAtOnce(t *testing.T) {
 	order := w.order()
 	order.Username = ""
 	k := &keeper{w: w}
-	_, left, err := lease.Acquire(t.Context(), w.life(), w.client(jenkins.Bearer("unknown")), order, k)
+	_, left, err := lease.Create(t.Context(), w.life(), w.client(jenkins.Bearer("unknown")), order, k)
 	if wrong, ok := errors.AsType[*lease.IdentityError](err); !ok || !wrong.Anonymous || left != nil || k.told() != "drop" {
 		t.Errorf("a login that Jenkins does not know: %v, %v, told %s", err, left, k.told())
 	}
@@ -326,7 +326,7 @@ func TestOwnerWithAColon(t *testing.T) {
 	order := w.order()
 	order.Username = ""
 	k := &keeper{w: w}
-	if _, left, err := lease.Acquire(t.Context(), w.life(), w.client(jenkins.Bearer("unknown")), order, k); !errors.Is(err, lease.ErrColon) || left != nil || k.told() != "drop" {
+	if _, left, err := lease.Create(t.Context(), w.life(), w.client(jenkins.Bearer("unknown")), order, k); !errors.Is(err, lease.ErrColon) || left != nil || k.told() != "drop" {
 		t.Errorf("got %v, %v, told %s", err, left, k.told())
 	}
 }
@@ -335,7 +335,7 @@ func TestTokenOfAnotherIdentity(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t).inject("whoami:other-user=bob")
 	k := &keeper{w: w}
-	r, left, err := lease.Acquire(t.Context(), w.life(), w.account(), w.order(), k)
+	r, left, err := lease.Create(t.Context(), w.life(), w.account(), w.order(), k)
 	if wrong, ok := errors.AsType[*lease.IdentityError](err); !ok || wrong.Anonymous || left != nil {
 		t.Errorf("got %v, %v", err, left)
 	}
@@ -363,14 +363,14 @@ func TestKeeperThatFails(t *testing.T) {
 						reached = true
 						return errFull
 					}}
-					r, left, err := lease.Acquire(t.Context(), w.life(), w.account(), w.order(), k)
+					r, left, err := lease.Create(t.Context(), w.life(), w.account(), w.order(), k)
 					if !reached {
 						if err != nil {
 							t.Error(err)
 						}
 						return
 					}
-					if _, ok := errors.AsType[*lease.KeepError](err); !ok || !errors.Is(err, errFull) || left != nil {
+					if _, ok := errors.AsType[*lease.StoreError](err); !ok || !errors.Is(err, errFull) || left != nil {
 						t.Errorf("got %v, %v", err, left)
 					}
 					if n == 1 {
@@ -390,7 +390,7 @@ func TestNoRandomness(t *testing.T) {
 	w := newWorld(t)
 	life := w.life()
 	life.Random = bytes.NewReader(nil)
-	if _, left, err := lease.Acquire(t.Context(), life, w.account(), w.order(), &keeper{w: w}); err == nil || left != nil {
+	if _, left, err := lease.Create(t.Context(), life, w.account(), w.order(), &keeper{w: w}); err == nil || left != nil {
 		t.Errorf("got %v, %v", err, left)
 	}
 	w.wantRequests()
@@ -410,7 +410,7 @@ func TestClocksThatDiffer(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, jenkinstest.WithClock(func() time.Time { return time.Now().Add(row.offset) }))
 			k := &keeper{w: w}
-			r, left, err := lease.Acquire(t.Context(), w.life(), w.account(), w.order(), k)
+			r, left, err := lease.Create(t.Context(), w.life(), w.account(), w.order(), k)
 			if err != nil || left != nil {
 				t.Fatal(err, left)
 			}
@@ -449,7 +449,7 @@ func TestSignals(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		k := &keeper{w: w}
-		_, left, err := lease.Acquire(ctx, w.life(), w.account(), w.order(), k)
+		_, left, err := lease.Create(ctx, w.life(), w.account(), w.order(), k)
 		if !errors.Is(err, lease.ErrInterrupted) || left != nil || k.told() != "intent, drop" {
 			t.Errorf("got %v, %v, told %s", err, left, k.told())
 		}
@@ -461,7 +461,7 @@ func TestSignals(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		k := &keeper{w: w, fail: func(int, string) error { cancel(); return nil }}
-		_, left, err := lease.Acquire(ctx, w.life(), w.account(), w.order(), k)
+		_, left, err := lease.Create(ctx, w.life(), w.account(), w.order(), k)
 		if !errors.Is(err, lease.ErrInterrupted) || left != nil || k.told() != "intent, drop" {
 			t.Errorf("got %v, %v, told %s", err, left, k.told())
 		}
@@ -479,7 +479,7 @@ func TestSignals(t *testing.T) {
 			w.ServeHTTP(rw, r)
 		})
 		k := &keeper{w: w}
-		_, left, err := lease.Acquire(ctx, w.life(), w.account(), w.order(), k)
+		_, left, err := lease.Create(ctx, w.life(), w.account(), w.order(), k)
 		if !errors.Is(err, lease.ErrInterrupted) || left != nil || !slices.Contains([]string{"intent, mask 8, token, drop", "intent, mask 8, token, token, drop"}, k.told()) {
 			t.Errorf("got %v, %v, told %s", err, left, k.told())
 		}
@@ -496,7 +496,7 @@ func TestSignals(t *testing.T) {
 			}
 		})
 		w.stand(func(rw http.ResponseWriter, r *http.Request, _ bool) { w.ServeHTTP(rw, r) })
-		_, left, err := lease.Acquire(ctx, w.life(), w.account(), w.order(), &keeper{w: w})
+		_, left, err := lease.Create(ctx, w.life(), w.account(), w.order(), &keeper{w: w})
 		if !errors.Is(err, lease.ErrInterrupted) || left != nil {
 			t.Errorf("got %v, %v", err, left)
 		}
@@ -527,7 +527,7 @@ func TestSignals(t *testing.T) {
 			life := w.life()
 			life.Grace = 3 * time.Second
 			k := &keeper{w: w}
-			r, left, err := lease.Acquire(ctx, life, w.account(), w.order(), k)
+			r, left, err := lease.Create(ctx, life, w.account(), w.order(), k)
 			if err == nil {
 				t.Error("no error")
 			}
@@ -536,7 +536,7 @@ func TestSignals(t *testing.T) {
 				t.Errorf("left %+v", left)
 			}
 			// A request without an answer may be acted on later still: that is said.
-			if !row.acted && (len(left) != 1 || left[0].Ending != lease.Unknown || left[0].Name != r.Names[0]) {
+			if !row.acted && (len(left) != 1 || left[0].Outcome != lease.Unknown || left[0].Name != r.Names[0]) {
 				t.Errorf("left %+v, want the name as unknown", left)
 			}
 			if n := w.count("/generateNewToken"); n > 1 {
@@ -558,7 +558,7 @@ func TestAcquireWhileTheControllerStarts(t *testing.T) {
 		}
 	})
 	k := &keeper{w: w}
-	r, left, err := lease.Acquire(t.Context(), w.life(), w.account(), w.order(), k)
+	r, left, err := lease.Create(t.Context(), w.life(), w.account(), w.order(), k)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -584,14 +584,14 @@ func TestManyAtOnce(t *testing.T) {
 				others = append(others, w.AddToken(owner, fmt.Sprint("somebody's ", i)).Name)
 			}
 			w.inject(fmt.Sprintf("create:500-acted@%v", rate), fmt.Sprintf("revoke:500-acted@%v", rate))
-			life, releaser := w.life(), func() *lease.Releaser { r := w.releaser(true); r.Life.Timeout = patience; return r }
+			life, releaser := w.life(), func() *lease.Revoker { r := w.releaser(true); r.Life.Timeout = patience; return r }
 			life.Timeout = patience
-			records := make([]lease.Record, row.jobs)
+			records := make([]lease.Lease, row.jobs)
 			var all sync.WaitGroup
 			for i := range row.jobs {
 				all.Go(func() {
 					k := &keeper{}
-					r, left, err := lease.Acquire(t.Context(), life, w.account(), w.order(), k)
+					r, left, err := lease.Create(t.Context(), life, w.account(), w.order(), k)
 					if err != nil || left != nil {
 						t.Errorf("acquire: %v, %+v", err, left)
 					}
@@ -615,7 +615,7 @@ func TestManyAtOnce(t *testing.T) {
 			}
 			for _, r := range records {
 				all.Go(func() {
-					if ending, left := releaser().Release(t.Context(), r); ending != lease.Revoked || left != nil {
+					if ending, left := releaser().Revoke(t.Context(), r); ending != lease.Revoked || left != nil {
 						t.Errorf("release: %v, %+v", ending, left)
 					}
 				})
@@ -648,7 +648,7 @@ func TestSideFileOfAnAcquisition(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, jenkinstest.WithClock(func() time.Time { return time.Now().Add(time.Hour) })).inject(faults...)
 			path := filepath.Join(t.TempDir(), "side.jsonl")
-			r, left, err := lease.Acquire(t.Context(), w.life(), w.account(), w.order(), sideKeeper{&keeper{w: w}, lease.OpenSide(path)})
+			r, left, err := lease.Create(t.Context(), w.life(), w.account(), w.order(), sideKeeper{&keeper{w: w}, lease.OpenStateFile(path)})
 			if left != nil {
 				t.Errorf("left %+v", left)
 			}
@@ -665,11 +665,11 @@ func TestSideFileOfAnAcquisition(t *testing.T) {
 
 type sideKeeper struct {
 	*keeper
-	side *lease.Side
+	state *lease.StateFile
 }
 
-func (k sideKeeper) Keep(r lease.Record) error { return k.side.Keep(r) }
-func (k sideKeeper) Drop()                     { _ = k.side.Drop() }
+func (k sideKeeper) Save(r lease.Lease) error { return k.state.Save(r) }
+func (k sideKeeper) Clear()                   { _ = k.state.Clear() }
 
 func longest(pauses []time.Duration) time.Duration { return slices.Max(pauses) }
 
@@ -684,7 +684,7 @@ func TestPausesGrowWhenTheControllerIsUpAndNotReady(t *testing.T) {
 		pauses = append(pauses, d)
 		return ctx.Err()
 	}
-	if _, _, err := lease.Acquire(t.Context(), life, w.account(), w.order(), &keeper{}); err == nil {
+	if _, _, err := lease.Create(t.Context(), life, w.account(), w.order(), &keeper{}); err == nil {
 		t.Error("no error")
 	}
 	if len(pauses) < 5 || len(pauses) > 80 || longest(pauses[4:]) < 2*longest(pauses[:2]) {

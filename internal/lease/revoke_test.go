@@ -16,38 +16,38 @@ import (
 )
 
 // without is a record as a side file holds it.
-func without(r lease.Record) lease.Record { r.Token = secret.String{}; return r }
+func without(r lease.Lease) lease.Lease { r.Token = secret.String{}; return r }
 
 func TestRelease(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name     string
 		account  bool
-		change   func(*world, *lease.Record)
-		ending   lease.Ending
+		change   func(*world, *lease.Lease)
+		ending   lease.Outcome
 		left     error // of the one token that is left
 		gone     bool
 		requests []string
 	}{
 		{"by itself", false, nil, lease.Revoked, nil, true, []string{"POST revoke 200"}},
 		{"by itself, the account at hand", true, nil, lease.Revoked, nil, true, []string{"POST revoke 200"}},
-		{"by the account", true, func(_ *world, r *lease.Record) { *r = without(*r) }, lease.Revoked, nil, true, []string{"POST revoke 200", "POST rename 200"}},
-		{"with nothing that can", false, func(_ *world, r *lease.Record) { *r = without(*r) }, lease.Failed, lease.ErrNoCredential, false, nil},
-		{"to be left alone", true, func(_ *world, r *lease.Record) { r.Settings.Revoke = false }, lease.Kept, nil, false, nil},
-		{"after a sweep of the same place", false, func(_ *world, r *lease.Record) { r.Settings.Sweep = true }, lease.Revoked, nil, true,
+		{"by the account", true, func(_ *world, r *lease.Lease) { *r = without(*r) }, lease.Revoked, nil, true, []string{"POST revoke 200", "POST rename 200"}},
+		{"with nothing that can", false, func(_ *world, r *lease.Lease) { *r = without(*r) }, lease.Failed, lease.ErrNoCredential, false, nil},
+		{"to be left alone", true, func(_ *world, r *lease.Lease) { r.Settings.Revoke = false }, lease.Kept, nil, false, nil},
+		{"after a sweep of the same place", false, func(_ *world, r *lease.Lease) { r.Settings.Sweep = true }, lease.Revoked, nil, true,
 			[]string{"GET /me/security/ 404", "GET /me/configure 200", "POST revoke 200"}},
-		{"revoked by somebody else", true, func(w *world, r *lease.Record) {
+		{"revoked by somebody else", true, func(w *world, r *lease.Lease) {
 			if err := w.account().RevokeToken(w.t.Context(), r.TokenUUID); err != nil {
 				w.t.Error(err)
 			}
 			w.Forget()
 		}, lease.Gone, nil, true, []string{"POST revoke 401", "GET /login 200", "GET /login 200"}},
-		{"an intent that came to nothing", true, func(w *world, r *lease.Record) {
+		{"an intent that came to nothing", true, func(w *world, r *lease.Lease) {
 			_ = w.account().RevokeToken(w.t.Context(), r.TokenUUID)
 			*r = longAgo(unanswered(*r))
 			w.Forget()
 		}, lease.Gone, nil, true, []string{"GET /me/security/ 404", "GET /me/configure 200"}},
-		{"an intent that did not", true, func(_ *world, r *lease.Record) { *r = unanswered(*r) },
+		{"an intent that did not", true, func(_ *world, r *lease.Lease) { *r = unanswered(*r) },
 			lease.Revoked, nil, true, []string{"GET /me/security/ 404", "GET /me/configure 200", "POST revoke 200"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -58,7 +58,7 @@ func TestRelease(t *testing.T) {
 			if row.change != nil {
 				row.change(w, &r)
 			}
-			ending, left := w.releaser(row.account).Release(t.Context(), r)
+			ending, left := w.releaser(row.account).Revoke(t.Context(), r)
 			if ending != row.ending || (row.left != nil) != (len(left) == 1) || len(left) == 1 && !errors.Is(left[0].Err, row.left) {
 				t.Errorf("got %v, %+v, want %v", ending, left, row.ending)
 			}
@@ -77,9 +77,9 @@ func TestRelease(t *testing.T) {
 func TestReleaseTwiceIsSilent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	records := []lease.Record{w.acquire(nil), w.acquire(nil), w.acquire(nil), w.acquire(nil)}
+	records := []lease.Lease{w.acquire(nil), w.acquire(nil), w.acquire(nil), w.acquire(nil)}
 	for _, r := range records {
-		if ending, left := w.releaser(false).Release(t.Context(), r); ending != lease.Revoked || left != nil {
+		if ending, left := w.releaser(false).Revoke(t.Context(), r); ending != lease.Revoked || left != nil {
 			t.Errorf("first: %v %v", ending, left)
 		}
 	}
@@ -88,7 +88,7 @@ func TestReleaseTwiceIsSilent(t *testing.T) {
 	// account all the same.
 	releaser := w.releaser(true)
 	for i, r := range records {
-		ending, left := releaser.Release(t.Context(), r)
+		ending, left := releaser.Revoke(t.Context(), r)
 		if i < 2 && (ending != lease.Gone || left != nil) || i >= 2 && (ending != lease.Failed || len(left) != 1) {
 			t.Errorf("record %d: %v %+v", i+1, ending, left)
 		}
@@ -119,7 +119,7 @@ func TestReleaseWithFaults(t *testing.T) {
 					t.Run(fmt.Sprintf("%s %s, account %v, token %v", op, what, account, token), func(t *testing.T) {
 						t.Parallel()
 						w := newWorld(t)
-						r := w.acquire(func(o *lease.Order) { o.Settings.Sweep = true })
+						r := w.acquire(func(o *lease.Request) { o.Settings.Sweep = true })
 						if !token {
 							r = without(r)
 						}
@@ -130,7 +130,7 @@ func TestReleaseWithFaults(t *testing.T) {
 						}
 						w.inject(op + ":" + what)
 						w.Forget()
-						ending, left := w.releaser(account).Release(t.Context(), r)
+						ending, left := w.releaser(account).Revoke(t.Context(), r)
 						w.wantLogins(2)
 						w.wantSilence(left)
 						alive := slices.Contains(w.names(), r.TokenName)
@@ -158,7 +158,7 @@ func TestRevocationThatWasNotSaved(t *testing.T) {
 		name           string
 		account, token bool
 		fault          string
-		ending         lease.Ending
+		ending         lease.Outcome
 		alive          bool // after a restart
 	}{
 		{"saved by the account", true, true, "revoke:500-unsaved", lease.Revoked, false},
@@ -172,7 +172,7 @@ func TestRevocationThatWasNotSaved(t *testing.T) {
 			if !row.token {
 				r = without(r)
 			}
-			ending, left := w.releaser(row.account).Release(t.Context(), r)
+			ending, left := w.releaser(row.account).Revoke(t.Context(), r)
 			if ending != row.ending || (len(left) > 0) != row.alive {
 				t.Errorf("got %v, %+v, want %v", ending, left, row.ending)
 			}
@@ -193,7 +193,7 @@ func TestThrowAwaysAreFound(t *testing.T) {
 	w := newWorld(t)
 	r := w.acquire(nil)
 	w.inject("revoke:500-acted", "create:500-acted*2", "create:drop-after")
-	if ending, left := w.releaser(true).Release(t.Context(), r); ending != lease.Revoked || left != nil {
+	if ending, left := w.releaser(true).Revoke(t.Context(), r); ending != lease.Revoked || left != nil {
 		t.Errorf("got %v, %+v", ending, left)
 	}
 	w.wantNames()
@@ -233,7 +233,7 @@ func TestReleaseWhileTheControllerRestarts(t *testing.T) {
 						r = without(r)
 					}
 					w.up(row.phase, row.after)
-					ending, left := w.releaser(account).Release(t.Context(), r)
+					ending, left := w.releaser(account).Revoke(t.Context(), r)
 					w.wantLogins(2)
 					alive := slices.Contains(w.names(), r.TokenName)
 					if alive && (ending == lease.Revoked || ending == lease.Gone || len(left) != 1) {
@@ -252,7 +252,7 @@ func TestReleaseWhileTheControllerRestarts(t *testing.T) {
 		w := newWorld(t)
 		r := w.acquire(nil)
 		w.up(jenkinstest.PhaseRestarting, -1)
-		ending, left := w.releaser(true).Release(t.Context(), r)
+		ending, left := w.releaser(true).Revoke(t.Context(), r)
 		if ending != lease.Failed || len(left) != 1 || left[0].UUID != r.TokenUUID || left[0].Name != r.TokenName {
 			t.Errorf("got %v, %+v", ending, left)
 		}
@@ -270,7 +270,7 @@ func TestTokenThatTheControllerEnded(t *testing.T) {
 	for _, sweep := range []bool{false, true} {
 		w.Forget()
 		r.Settings.Sweep = sweep
-		if ending, left := w.releaser(false).Release(t.Context(), r); ending != lease.Gone || left != nil {
+		if ending, left := w.releaser(false).Revoke(t.Context(), r); ending != lease.Gone || left != nil {
 			t.Errorf("sweep %v: %v, %+v", sweep, ending, left)
 		}
 		w.wantLogins(1)
@@ -282,21 +282,21 @@ func TestLostTokensAreFoundAndRevoked(t *testing.T) {
 	for _, account := range []bool{true, false} {
 		w := newWorld(t).inject("create:500-acted*2", "page:gateway-403")
 		r := w.acquire(nil)
-		if len(w.names()) != 3 || len(r.Lost()) != 2 || len(w.notices) != 1 {
-			t.Errorf("%d tokens, lost %q, notices %q", len(w.names()), r.Lost(), w.notices)
+		if len(w.names()) != 3 || len(r.Unconfirmed()) != 2 || len(w.notices) != 1 {
+			t.Errorf("%d tokens, lost %q, notices %q", len(w.names()), r.Unconfirmed(), w.notices)
 		}
-		if ending, left := w.releaser(account).Release(t.Context(), r); ending != lease.Revoked || left != nil {
+		if ending, left := w.releaser(account).Revoke(t.Context(), r); ending != lease.Revoked || left != nil {
 			t.Errorf("got %v, %+v", ending, left)
 		}
 		w.wantNames()
 	}
 	w := newWorld(t).inject("create:500-acted", "page:gateway-403*2")
 	r := w.acquire(nil)
-	ending, left := w.releaser(false).Release(t.Context(), r)
-	if ending != lease.Revoked || len(left) != 1 || left[0].Ending != lease.Unknown || left[0].Name != r.Lost()[0] || left[0].Err == nil {
+	ending, left := w.releaser(false).Revoke(t.Context(), r)
+	if ending != lease.Revoked || len(left) != 1 || left[0].Outcome != lease.Unknown || left[0].Name != r.Unconfirmed()[0] || left[0].Err == nil {
 		t.Errorf("a page that cannot be read: %v, %+v", ending, left)
 	}
-	w.wantNames(r.Lost()...)
+	w.wantNames(r.Unconfirmed()...)
 }
 
 func TestClientsThatCannotBeMade(t *testing.T) {
@@ -304,8 +304,8 @@ func TestClientsThatCannotBeMade(t *testing.T) {
 	w := newWorld(t)
 	r := w.acquire(nil)
 	w.Forget()
-	no := func(lease.Record) (*jenkins.Client, error) { return nil, errFull }
-	for name, releaser := range map[string]*lease.Releaser{
+	no := func(lease.Lease) (*jenkins.Client, error) { return nil, errFull }
+	for name, releaser := range map[string]*lease.Revoker{
 		"neither":     {Life: w.life(), Own: no, Account: no},
 		"no own":      {Life: w.life(), Own: no},
 		"own at hand": {Life: w.life(), Own: w.releaser(false).Own, Account: no},
@@ -314,7 +314,7 @@ func TestClientsThatCannotBeMade(t *testing.T) {
 		if name == "own at hand" {
 			record = without(r)
 		}
-		if ending, left := releaser.Release(t.Context(), record); ending != lease.Failed || len(left) != 1 || !errors.Is(left[0].Err, errFull) {
+		if ending, left := releaser.Revoke(t.Context(), record); ending != lease.Failed || len(left) != 1 || !errors.Is(left[0].Err, errFull) {
 			t.Errorf("%s: got %v, %+v", name, ending, left)
 		}
 	}
@@ -327,8 +327,8 @@ func TestTroubleWithTheAccountLeavesTheOwnTokenItsWork(t *testing.T) {
 	w := newWorld(t)
 	r := w.acquire(nil)
 	w.Forget()
-	releaser := &lease.Releaser{Life: w.life(), Own: w.releaser(false).Own, Account: func(lease.Record) (*jenkins.Client, error) { return nil, errFull }}
-	if ending, left := releaser.Release(t.Context(), r); ending != lease.Revoked || left != nil {
+	releaser := &lease.Revoker{Life: w.life(), Own: w.releaser(false).Own, Account: func(lease.Lease) (*jenkins.Client, error) { return nil, errFull }}
+	if ending, left := releaser.Revoke(t.Context(), r); ending != lease.Revoked || left != nil {
 		t.Errorf("got %v, %+v", ending, left)
 	}
 	w.wantRequests("POST revoke 200")
@@ -338,13 +338,13 @@ func TestTroubleWithTheAccountLeavesTheOwnTokenItsWork(t *testing.T) {
 }
 
 // unanswered is a lease as it was before its request.
-func unanswered(r lease.Record) lease.Record {
+func unanswered(r lease.Lease) lease.Lease {
 	r.TokenName, r.TokenUUID, r.Token = "", "", secret.String{}
 	return r
 }
 
 // longAgo is a lease whose last request ended long ago.
-func longAgo(r lease.Record) lease.Record {
+func longAgo(r lease.Lease) lease.Lease {
 	r.PendingUntil = time.Time{}
 	return r
 }
@@ -353,7 +353,7 @@ func TestTokenWhoseRequestMayStillBeRunning(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		appears int // after how many pauses; 0 never
-		ending  lease.Ending
+		ending  lease.Outcome
 		left    error
 	}{
 		"it appears":         {3, lease.Revoked, nil},
@@ -366,7 +366,7 @@ func TestTokenWhoseRequestMayStillBeRunning(t *testing.T) {
 			now := noon
 			w.now = func() time.Time { return now }
 			name := old("ci/acme", "7.1", "deploy", "bbbbbbbb", time.Hour)
-			r := lease.Record{URL: w.url, Username: owner, Names: []string{name}, PendingUntil: noon.Add(10 * time.Second), Settings: post()}
+			r := lease.Lease{URL: w.url, Username: owner, Names: []string{name}, PendingUntil: noon.Add(10 * time.Second), Settings: post()}
 			releaser := w.releaser(true)
 			pauses := 0
 			if row.appears < 0 {
@@ -379,7 +379,7 @@ func TestTokenWhoseRequestMayStillBeRunning(t *testing.T) {
 				}
 				return ctx.Err()
 			}
-			ending, left := releaser.Release(t.Context(), r)
+			ending, left := releaser.Revoke(t.Context(), r)
 			if ending != row.ending || (row.left != nil) != (len(left) == 1) || len(left) == 1 && !errors.Is(left[0].Err, row.left) {
 				t.Errorf("got %v, %+v, want %v", ending, left, row.ending)
 			}
@@ -393,7 +393,7 @@ func TestTokenWhoseRequestMayStillBeRunning(t *testing.T) {
 			// Long after the request nothing can come of it any more.
 			w.Forget()
 			now = r.PendingUntil.Add(2 * time.Minute)
-			if ending, left := w.releaser(true).Release(t.Context(), r); ending != lease.Gone || left != nil {
+			if ending, left := w.releaser(true).Revoke(t.Context(), r); ending != lease.Gone || left != nil {
 				t.Errorf("later: got %v, %+v, want %v", ending, left, lease.Gone)
 			}
 			if n := w.count("/configure"); n != 1 {
@@ -410,10 +410,10 @@ func TestForeignLeaseDoesNotLeadTheAccountToAnotherToken(t *testing.T) {
 	w := newWorld(t)
 	victim := w.AddToken(owner, "victim")
 	name := old("ci/acme", "7.1", "deploy", "bbbbbbbb", time.Hour)
-	r := lease.Record{URL: w.url, Username: owner, Names: []string{name}, TokenName: name, TokenUUID: victim.UUID, Settings: post()}
+	r := lease.Lease{URL: w.url, Username: owner, Names: []string{name}, TokenName: name, TokenUUID: victim.UUID, Settings: post()}
 	releaser := w.releaser(true)
 	releaser.Foreign = true
-	if ending, left := releaser.Release(t.Context(), r); ending != lease.Gone || left != nil {
+	if ending, left := releaser.Revoke(t.Context(), r); ending != lease.Gone || left != nil {
 		t.Errorf("got %v, %+v", ending, left)
 	}
 	w.wantNames("victim")
@@ -427,14 +427,14 @@ func TestTokenIsRevokedWhenThePageNeverComes(t *testing.T) {
 	t.Parallel()
 	for _, lost := range []bool{false, true} {
 		w := newWorld(t)
-		r := w.acquire(func(o *lease.Order) { o.Settings.Sweep = true })
+		r := w.acquire(func(o *lease.Request) { o.Settings.Sweep = true })
 		if lost {
 			r.Names = append(r.Names, old("ci/acme", "7.1", "deploy", "bbbbbbbb", -time.Hour))
 		}
 		w.inject("page:hold*9")
 		releaser := w.releaser(false)
 		releaser.Life.Timeout = 400 * time.Millisecond
-		ending, left := releaser.Release(t.Context(), r)
+		ending, left := releaser.Revoke(t.Context(), r)
 		if ending != lease.Revoked || (len(left) == 1) != lost {
 			t.Errorf("with a name lost %t: got %v, %+v", lost, ending, left)
 		}

@@ -14,12 +14,12 @@ type option struct {
 }
 
 // verb is a command: what its command line takes, and what help says of it.
-type verb struct {
+type Command struct {
 	name, arguments string
 	text            string // in a line
 	about           string // in two or three sentences
 	settings        bool   // takes the settings as flags
-	making          bool   // takes those about a token to be made too
+	creates         bool   // takes those about a token to be made too
 	options         []option
 	positional      int // how many arguments, or anyNumber
 	codes           []code
@@ -40,19 +40,19 @@ type example struct {
 }
 
 // takes reports whether a setting means something to the command.
-func (v verb) takes(s settings.Setting) bool { return v.settings && (v.making || !s.Making) }
+func (v Command) takes(s settings.Setting) bool { return v.settings && (v.creates || !s.Creates) }
 
 // verbs are all commands, in the order of the help text.
-func verbs() []verb {
+func commands() []Command {
 	on := option{name: "ci", meta: "SYSTEM", text: "the CI around the program, when it is not detected: " + strings.Join(ci.Names(), ", ")}
 	wrong := code{"2", "wrong use or wrong settings; nothing was sent"}
-	return []verb{
+	return []Command{
 		{
 			name: "create", text: "make a token and hand it on",
 			about: "Makes an API token for the account, tries it, and hands it on with a record from which revoke can end it later. " +
 				"The record goes to the file of --lease; on GitHub-like runners, where the token is also masked and set as outputs, to RUNNER_TEMP when none is named. " +
 				"A token that cannot be handed on is revoked again.",
-			settings: true, making: true,
+			settings: true, creates: true,
 			options: []option{
 				{name: "lease", meta: "FILE|-", text: "write the record, which holds the token, to a new file or to standard output"},
 				{name: "show", text: "write the record to a terminal or a log all the same", boolean: true}, on,
@@ -94,7 +94,7 @@ func verbs() []verb {
 				"The token is revoked when the command has ended, whatever that left running; on a CI system also a few seconds after the first SIGINT or SIGTERM. " +
 				"On a person's own terminal nothing is replaced, and Control-C is the command's own. " +
 				"In the script of a step begin the line with exec, so that a signal to the shell gets here: exec jenkins-token exec -- make deploy",
-			settings: true, making: true, positional: anyNumber,
+			settings: true, creates: true, positional: anyNumber,
 			options: []option{
 				{name: "set", meta: "NAME=WHAT", text: "set another variable, to token, username or url; may be given more than once"},
 				{name: "auth-file", meta: "NAME", text: "set NAME to the path of a file that holds username:token, which jenkins-cli reads with -auth @FILE"},
@@ -121,8 +121,8 @@ func verbs() []verb {
 				"With a password and more than five tokens to revoke it creates a token for itself, which is faster, and revokes it last.",
 			settings: true,
 			options: []option{
-				{name: "where", meta: "WHERE", text: "only tokens of this host and project"},
-				{name: "run", meta: "RUN[.ATTEMPT]", text: "only tokens of this run, expired or not; of the detected project, or of --where"},
+				{name: "project", meta: "PROJECT", text: "only tokens of this host and project"},
+				{name: "run", meta: "RUN[.ATTEMPT]", text: "only tokens of this run, expired or not; of the detected project, or of --project"},
 				{name: "label", meta: "LABEL", text: "only tokens of this label"},
 				{name: "dry-run", text: "list them and revoke nothing", boolean: true},
 				{name: "json", text: "the result as JSON on standard output", boolean: true}, on,
@@ -133,7 +133,7 @@ func verbs() []verb {
 			},
 			examples: []example{
 				{"see what would be revoked", "jenkins-token sweep --dry-run"},
-				{"those of one project", "jenkins-token sweep --where github.com/acme/web"},
+				{"those of one project", "jenkins-token sweep --project github.com/acme/web"},
 			},
 		},
 		{

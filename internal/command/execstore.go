@@ -19,18 +19,18 @@ import (
 // memory, and in a file when one is named. Nothing is masked in the log by
 // printing it, because the log may be read by anybody: the child's own output is
 // what could show it, and is redacted.
-type loan struct {
+type execStore struct {
 	job   *job
 	file  *lease.File
 	masks []secret.String
 }
 
 // Keep implements lease.Keeper.
-func (l *loan) Keep(r lease.Record) error {
+func (l *execStore) Save(r lease.Lease) error {
 	if l.file == nil {
 		return nil
 	}
-	if err := l.job.write("record's file", func() error { return l.file.Keep(r) }); err != nil {
+	if err := l.job.write("record's file", func() error { return l.file.Save(r) }); err != nil {
 		return &ci.ChannelError{Channel: "record's file", Err: err}
 	}
 	return nil
@@ -38,7 +38,7 @@ func (l *loan) Keep(r lease.Record) error {
 
 // Mask implements lease.Keeper. Where the log is redacted by an agent, that is told
 // besides: it also sees what other commands of the job print.
-func (l *loan) Mask(texts []secret.String) error {
+func (l *execStore) Mask(texts []secret.String) error {
 	l.masks = texts
 	if agent, ok := l.job.system.(redactingAgent); ok && !l.job.flags.set["no-redact"] {
 		agent.Redact(texts...)
@@ -47,7 +47,7 @@ func (l *loan) Mask(texts []secret.String) error {
 }
 
 // Drop implements lease.Keeper.
-func (l *loan) Drop() {
+func (l *execStore) Clear() {
 	if l.file != nil {
 		_ = l.job.write("removal of the record's file", l.file.Remove)
 	}
@@ -91,7 +91,7 @@ func (j *job) wanted() (wanted, error) {
 // make makes the variables, and the files that some of them name, in a new
 // directory below dir that only its owner can enter. The function that it
 // returns removes them, and can be called twice.
-func (w wanted) make(dir string, r lease.Record) (vars [][2]string, remove func(), err error) {
+func (w wanted) make(dir string, r lease.Lease) (vars [][2]string, remove func(), err error) {
 	what := map[string]string{"token": r.Token.Reveal(), "username": r.Username, "url": r.URL}
 	vars = [][2]string{
 		{"JENKINS_URL", r.URL}, {"JENKINS_USER_ID", r.Username}, {"JENKINS_USERNAME", r.Username}, {"JENKINS_API_TOKEN", r.Token.Reveal()},
@@ -123,7 +123,7 @@ func (w wanted) make(dir string, r lease.Record) (vars [][2]string, remove func(
 }
 
 // netrc is the token as curl, git and Python's netrc read it.
-func netrc(r lease.Record) string {
+func netrc(r lease.Lease) string {
 	host := ""
 	if u, err := url.Parse(r.URL); err == nil {
 		host = u.Hostname()

@@ -11,7 +11,7 @@
 // of its own, without a controlling terminal: there is no other way to the log, such
 // as /dev/tty. The pseudo-terminal does not control that session either. The kernel
 // would then end what the command leaves running when the command itself ends.
-package child
+package process
 
 import (
 	"io"

@@ -14,11 +14,11 @@ import (
 )
 
 // Order is the token wanted.
-type Order struct {
+type Request struct {
 	URL      string // root of the controller, for the record
 	Username string // owner; empty when only the controller knows (a bearer login)
 	ForUser  string
-	Where    string
+	Project  string
 	Run      string
 	Label    string
 	TTL      time.Duration
@@ -28,11 +28,11 @@ type Order struct {
 
 // Keeper takes what must not be lost, and hides what must not be seen, while a
 // token is acquired.
-type Keeper interface {
+type Store interface {
 	// Keep stores the record in place of the one before.
-	Keep(Record) error
+	Save(Lease) error
 	// Drop says that there is nothing to find: the record kept last is void.
-	Drop()
+	Clear()
 	// Mask hides the token in the log, in all forms in which it can turn up.
 	Mask([]secret.String) error
 }
@@ -42,10 +42,10 @@ type Keeper interface {
 type Discard struct{}
 
 // Keep implements [Keeper].
-func (Discard) Keep(Record) error { return nil }
+func (Discard) Save(Lease) error { return nil }
 
 // Drop implements [Keeper].
-func (Discard) Drop() {}
+func (Discard) Clear() {}
 
 // Mask implements [Keeper].
 func (Discard) Mask([]secret.String) error { return nil }
@@ -81,13 +81,13 @@ func (e *NewTokenError) Error() string { return "the new token was refused: " + 
 func (e *NewTokenError) Unwrap() error { return e.Err }
 
 // KeepError is a record, or a mask, that could not be written.
-type KeepError struct{ Err error }
+type StoreError struct{ Err error }
 
 // Error implements error.
-func (e *KeepError) Error() string { return "the record of the token: " + e.Err.Error() }
+func (e *StoreError) Error() string { return "the record of the token: " + e.Err.Error() }
 
 // Unwrap returns the cause.
-func (e *KeepError) Unwrap() error { return e.Err }
+func (e *StoreError) Unwrap() error { return e.Err }
 
 // ErrColon is an owner for whom a token would be of no use, and whose record the
 // post step could not read: Basic authentication ends a user name at the colon.
@@ -99,46 +99,46 @@ var ErrInterrupted = errors.New("interrupted by a signal")
 // Acquire makes a token for the account of the client and tries it. When it
 // returns an error the token has been revoked again, or Left says what may be
 // there still; the record that the keeper holds is enough to find it.
-func Acquire(ctx context.Context, life Life, account *jenkins.Client, order Order, keeper Keeper) (Record, []Left, error) {
+func Create(ctx context.Context, life Life, account *jenkins.Client, order Request, keeper Store) (Lease, []Leftover, error) {
 	span := life.span(ctx, life.Grace/2)
 	defer span.end()
-	a := &acquisition{life: life, account: account, order: order, keeper: keeper, signalled: ctx, again: span.again}
+	a := &creation{life: life, account: account, request: order, store: keeper, signalled: ctx, again: span.again}
 	err := a.run(span.work)
 	if err == nil && ctx.Err() != nil {
 		err = ErrInterrupted
 	}
 	if err == nil {
-		return a.record, nil, nil
+		return a.lease, nil, nil
 	}
 	clean, cancel := span.cleaning(life)
 	defer cancel()
-	return a.record, a.undo(clean), err
+	return a.lease, a.undo(clean), err
 }
 
 // acquisition is one run of Acquire.
-type acquisition struct {
+type creation struct {
 	life      Life
 	account   *jenkins.Client
-	order     Order
-	keeper    Keeper
+	request   Request
+	store     Store
 	signalled context.Context
 	again     context.Context // for further tries
 
-	record Record
-	own    *jenkins.Client // with the new token
+	lease Lease
+	own   *jenkins.Client // with the new token
 	// doubtful are the names under which a request left without a clear answer;
 	// true where the answer was complete, so that the token exists by now or never
 	// will.
-	doubtful map[string]bool
+	unconfirmed map[string]bool
 }
 
-func (a *acquisition) run(ctx context.Context) error {
-	a.doubtful = map[string]bool{}
-	a.record = Record{
-		URL: a.order.URL, Username: a.order.Username, ForUser: a.order.ForUser, Settings: a.order.Settings,
+func (a *creation) run(ctx context.Context) error {
+	a.unconfirmed = map[string]bool{}
+	a.lease = Lease{
+		URL: a.request.URL, Username: a.request.Username, ForUser: a.request.ForUser, Settings: a.request.Settings,
 	}
-	if a.order.ForUser != "" {
-		a.record.Username = a.order.ForUser
+	if a.request.ForUser != "" {
+		a.lease.Username = a.request.ForUser
 	}
 	if err := a.identify(ctx); err != nil {
 		return err
@@ -155,7 +155,7 @@ func (a *acquisition) run(ctx context.Context) error {
 	if err := a.secure(); err != nil {
 		return err
 	}
-	if err := a.correct(ctx); err != nil {
+	if err := a.fixNameForClock(ctx); err != nil {
 		return err
 	}
 	if err := a.verify(ctx); err != nil {
@@ -164,7 +164,7 @@ func (a *acquisition) run(ctx context.Context) error {
 	if err := a.noteVersion(); err != nil {
 		return err
 	}
-	return a.settle(ctx)
+	return a.resolveUnconfirmed(ctx)
 }
 
 // identify asks the controller for the id of the account. The name of a login with a
@@ -173,8 +173,8 @@ func (a *acquisition) run(ctx context.Context) error {
 //
 // It is a request of its own, before the crumb and not beside it: a wrong password
 // sent twice at once would be two refused logins.
-func (a *acquisition) identify(ctx context.Context) error {
-	if a.record.Username != "" && (a.order.ForUser != "" || a.account.Credential().Kind() == jenkins.CredentialAPIToken) {
+func (a *creation) identify(ctx context.Context) error {
+	if a.lease.Username != "" && (a.request.ForUser != "" || a.account.Credential().Kind() == jenkins.CredentialAPIToken) {
 		return nil
 	}
 	waits := a.life.pauses(a.life.Timeout)
@@ -186,13 +186,13 @@ func (a *acquisition) identify(ctx context.Context) error {
 		case err == nil && strings.Contains(who.Name, ":"):
 			return ErrColon
 		case err == nil:
-			a.record.Username = who.Name
+			a.lease.Username = who.Name
 			return nil
-		case a.record.Username != "" && blocked(err):
+		case a.lease.Username != "" && blocked(err):
 			return nil // the name given may be the id: the new token will tell
 		case a.signalled.Err() != nil:
 			return ErrInterrupted
-		case !passing(err) || !waits.again(a.again, a.account, err):
+		case !retryable(err) || !waits.again(a.again, a.account, err):
 			return err
 		}
 	}
@@ -206,7 +206,7 @@ func blocked(err error) bool {
 // create asks for a token until there is one. A request that provably never left
 // is sent again as it was; after an unclear end the next one has a new name, and
 // the old one stays in the record until it is known to be nothing.
-func (a *acquisition) create(ctx context.Context) error {
+func (a *creation) create(ctx context.Context) error {
 	waits := a.life.pauses(a.life.Timeout)
 	name, err := a.newName(a.life.Now())
 	for {
@@ -219,24 +219,24 @@ func (a *acquisition) create(ctx context.Context) error {
 		named, _ := ParseName(name)
 		token, failed := a.account.CreateToken(ctx, jenkins.TokenRequest{Name: name, Expires: named.End})
 		if failed == nil {
-			a.record.TokenName, a.record.TokenUUID, a.record.Token = name, token.UUID, secret.New(token.Value())
+			a.lease.TokenName, a.lease.TokenUUID, a.lease.Token = name, token.UUID, secret.New(token.Value())
 			if !token.Expires.IsZero() {
-				a.record.ExpiresAt = token.Expires.Format(time.RFC3339)
+				a.lease.ExpiresAt = token.Expires.Format(time.RFC3339)
 			}
 			return nil
 		}
 		answer := failure(failed)
-		if answer == nil || !passing(failed) {
+		if answer == nil || !retryable(failed) {
 			if answer != nil && answer.Unclear() {
-				a.doubtful[name] = false
+				a.unconfirmed[name] = false
 			}
 			return failed
 		}
 		unclear := answer.Op == jenkins.OpCreate && answer.Unclear()
 		if unclear {
-			a.doubtful[name] = answer.Status == 500
+			a.unconfirmed[name] = answer.Status == 500
 		}
-		if len(a.doubtful) >= createTries || !waits.again(a.again, a.account, answer) {
+		if len(a.unconfirmed) >= createTries || !waits.again(a.again, a.account, answer) {
 			return failed
 		}
 		if unclear {
@@ -247,24 +247,24 @@ func (a *acquisition) create(ctx context.Context) error {
 
 // newName draws a name that ends a life after now, and records it before it is
 // used.
-func (a *acquisition) newName(now time.Time) (string, error) {
+func (a *creation) newName(now time.Time) (string, error) {
 	nonce, err := NewNonce(a.life.Random)
 	if err != nil {
 		return "", err
 	}
-	name := Name{a.order.Where, a.order.Run, a.order.Label, nonce, now.Add(a.order.TTL).Truncate(time.Second)}.String()
-	a.record.Names = append(a.record.Names, name)
-	a.record.PendingUntil = a.life.Now().Add(a.requestTime()).UTC().Truncate(time.Second).Add(time.Second)
-	if err := a.keeper.Keep(a.record); err != nil {
-		a.record.Names = slices.Delete(a.record.Names, len(a.record.Names)-1, len(a.record.Names))
-		return "", &KeepError{err}
+	name := Name{a.request.Project, a.request.Run, a.request.Label, nonce, now.Add(a.request.TTL).Truncate(time.Second)}.String()
+	a.lease.Names = append(a.lease.Names, name)
+	a.lease.PendingUntil = a.life.Now().Add(a.requestTime()).UTC().Truncate(time.Second).Add(time.Second)
+	if err := a.store.Save(a.lease); err != nil {
+		a.lease.Names = slices.Delete(a.lease.Names, len(a.lease.Names)-1, len(a.lease.Names))
+		return "", &StoreError{err}
 	}
 	return name, nil
 }
 
 // requestTime is how long asking for a token takes at most: one request with an API
 // token, and one more for a crumb with anything else.
-func (a *acquisition) requestTime() time.Duration {
+func (a *creation) requestTime() time.Duration {
 	if a.account.Credential().Kind() == jenkins.CredentialAPIToken {
 		return a.account.RequestTimeout()
 	}
@@ -273,36 +273,36 @@ func (a *acquisition) requestTime() time.Duration {
 
 // noteVersion records the controller's version when an answer after the creation was the
 // first to name it.
-func (a *acquisition) noteVersion() error {
+func (a *creation) noteVersion() error {
 	version := a.own.Version()
-	if !version.Known() || version.String() == a.record.Version {
+	if !version.Known() || version.String() == a.lease.Version {
 		return nil
 	}
-	a.record.Version = version.String()
-	if err := a.keeper.Keep(a.record); err != nil {
-		return &KeepError{err}
+	a.lease.Version = version.String()
+	if err := a.store.Save(a.lease); err != nil {
+		return &StoreError{err}
 	}
 	return nil
 }
 
 // secure hides and records the token.
-func (a *acquisition) secure() error {
+func (a *creation) secure() error {
 	if version := a.account.Version(); version.Known() {
-		a.record.Version = version.String()
+		a.lease.Version = version.String()
 	}
-	a.own = a.account.WithCredential(jenkins.APIToken(a.record.Username, a.record.Token.Reveal()))
-	if err := a.keeper.Mask(secret.Masks(a.record.Username, a.record.Token)); err != nil {
-		return &KeepError{err}
+	a.own = a.account.WithCredential(jenkins.APIToken(a.lease.Username, a.lease.Token.Reveal()))
+	if err := a.store.Mask(secret.Masks(a.lease.Username, a.lease.Token)); err != nil {
+		return &StoreError{err}
 	}
-	if err := a.keeper.Keep(a.record); err != nil {
-		return &KeepError{err}
+	if err := a.store.Save(a.lease); err != nil {
+		return &StoreError{err}
 	}
 	return nil
 }
 
 // correct gives the token another name when the controller's clock is another:
 // its end must be right on both.
-func (a *acquisition) correct(ctx context.Context) error {
+func (a *creation) fixNameForClock(ctx context.Context) error {
 	const tolerable = 2 * time.Minute
 	offset, known := a.account.ClockOffset()
 	if !known || offset.Abs() <= tolerable {
@@ -317,35 +317,35 @@ func (a *acquisition) correct(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := a.own.RenameToken(ctx, a.record.TokenUUID, name)
+	found, err := a.own.RenameToken(ctx, a.lease.TokenUUID, name)
 	if err != nil || !found {
 		// The name it has still finds it; a wrong end is no reason to go without.
 		a.life.Notice("the clocks of this machine and of the controller differ, and the token could not be renamed")
-		if err := a.keeper.Keep(a.record); err != nil {
-			return &KeepError{err} // revoked in the meantime, perhaps
+		if err := a.store.Save(a.lease); err != nil {
+			return &StoreError{err} // revoked in the meantime, perhaps
 		}
 		return nil
 	}
-	a.drop(a.record.TokenName)
-	a.record.TokenName = name
-	if err := a.keeper.Keep(a.record); err != nil {
-		return &KeepError{err}
+	a.drop(a.lease.TokenName)
+	a.lease.TokenName = name
+	if err := a.store.Save(a.lease); err != nil {
+		return &StoreError{err}
 	}
 	return nil
 }
 
 // verify tries the token with a client of its own, without crumb or cookie.
-func (a *acquisition) verify(ctx context.Context) error {
+func (a *creation) verify(ctx context.Context) error {
 	waits := a.life.pauses(a.life.Timeout)
 	for {
 		who, err := a.own.WhoAmI(ctx)
 		switch {
-		case err == nil && (who.Anonymous || !jenkins.SameUser(who.Name, a.record.Username)):
+		case err == nil && (who.Anonymous || !jenkins.SameUser(who.Name, a.lease.Username)):
 			return &IdentityError{Anonymous: who.Anonymous}
-		case err == nil && who.Name != a.record.Username:
-			a.record.Username = who.Name
-			if err := a.keeper.Keep(a.record); err != nil {
-				return &KeepError{err}
+		case err == nil && who.Name != a.lease.Username:
+			a.lease.Username = who.Name
+			if err := a.store.Save(a.lease); err != nil {
+				return &StoreError{err}
 			}
 			return nil
 		case err == nil:
@@ -355,7 +355,7 @@ func (a *acquisition) verify(ctx context.Context) error {
 			return nil
 		case is(err, jenkins.KindRefused), is(err, jenkins.KindGateway), is(err, jenkins.KindRealm):
 			return &NewTokenError{err}
-		case !passing(err) || !waits.again(a.again, a.own, err):
+		case !retryable(err) || !waits.again(a.again, a.own, err):
 			return fmt.Errorf("try the new token: %w", err)
 		}
 	}
@@ -363,36 +363,36 @@ func (a *acquisition) verify(ctx context.Context) error {
 
 // settle looks for the tokens that unclear answers may have left, and revokes
 // them. What it cannot settle stays in the record for the post step.
-func (a *acquisition) settle(ctx context.Context) error {
-	if len(a.doubtful) == 0 {
+func (a *creation) resolveUnconfirmed(ctx context.Context) error {
+	if len(a.unconfirmed) == 0 {
 		return nil
 	}
 	client := a.own
-	if client == nil || a.order.ForUser != "" {
+	if client == nil || a.request.ForUser != "" {
 		client = a.account
 	}
 	waits := a.life.pauses(a.life.Grace)
-	found, err := a.life.search(ctx, client, a.record.Lost())
+	found, err := a.life.search(ctx, client, a.lease.Unconfirmed())
 	for limited(err) && waits.again(ctx, client, err) {
-		found, err = a.life.search(ctx, client, a.record.Lost())
+		found, err = a.life.search(ctx, client, a.lease.Unconfirmed())
 	}
 	if err != nil {
 		a.life.Notice("tokens of earlier tries are looked for in the post step: " + err.Error())
 		return nil
 	}
-	for name, answered := range a.doubtful {
+	for name, answered := range a.unconfirmed {
 		token, listed := found[name]
-		if listed && a.revokeLost(ctx, client, token.UUID) || !listed && answered {
+		if listed && a.revokeUnconfirmed(ctx, client, token.UUID) || !listed && answered {
 			a.drop(name)
-			delete(a.doubtful, name)
+			delete(a.unconfirmed, name)
 		}
 	}
-	if len(a.record.Names) == 0 {
-		a.keeper.Drop()
+	if len(a.lease.Names) == 0 {
+		a.store.Clear()
 		return nil
 	}
-	if err := a.keeper.Keep(a.record); err != nil {
-		return &KeepError{err}
+	if err := a.store.Save(a.lease); err != nil {
+		return &StoreError{err}
 	}
 	return nil
 }
@@ -400,57 +400,57 @@ func (a *acquisition) settle(ctx context.Context) error {
 // revokeLost revokes a token that nobody has the secret of. A 500 took it from
 // the controller's memory; the next change of the account, at the latest the end
 // of this token, takes it from its disk.
-func (a *acquisition) revokeLost(ctx context.Context, client *jenkins.Client, uuid string) bool {
+func (a *creation) revokeUnconfirmed(ctx context.Context, client *jenkins.Client, uuid string) bool {
 	waits := a.life.pauses(a.life.Grace)
 	for {
 		err := client.RevokeToken(ctx, uuid)
 		if err == nil {
 			return true
 		}
-		if !passing(err) || !waits.wait(ctx, err) {
+		if !retryable(err) || !waits.wait(ctx, err) {
 			return false
 		}
 	}
 }
 
-func (a *acquisition) drop(name string) {
-	a.record.Names = slices.DeleteFunc(a.record.Names, func(n string) bool { return n == name })
+func (a *creation) drop(name string) {
+	a.lease.Names = slices.DeleteFunc(a.lease.Names, func(n string) bool { return n == name })
 }
 
 // undo revokes what an acquisition that failed has made, with the account's
 // credential: a token that was not tried, or that logs in as somebody else, may
 // get a 200 for a revocation that revoked nothing.
-func (a *acquisition) undo(ctx context.Context) []Left {
-	var left []Left
+func (a *creation) undo(ctx context.Context) []Leftover {
+	var left []Leftover
 	a.own = nil
-	if a.record.Legacy() {
+	if a.lease.Legacy() {
 		// The token was there before, and nobody was given it.
-		a.keeper.Drop()
+		a.store.Clear()
 		return nil
 	}
-	if a.record.Complete() {
-		r := &release{life: a.life, account: a.account, record: a.record}
+	if a.lease.Complete() {
+		r := &revocation{life: a.life, account: a.account, lease: a.lease}
 		ending, err := r.revoke(ctx)
 		if ending != Revoked && ending != Gone {
-			left = append(left, r.left(ending, err))
+			left = append(left, r.leftover(ending, err))
 		} else {
-			a.drop(a.record.TokenName)
-			a.record.TokenName, a.record.TokenUUID, a.record.Token = "", "", secret.String{}
+			a.drop(a.lease.TokenName)
+			a.lease.TokenName, a.lease.TokenUUID, a.lease.Token = "", "", secret.String{}
 		}
 	}
-	if len(a.doubtful) > 0 {
-		_ = a.settle(ctx)
-		for name := range a.doubtful {
-			left = append(left, Left{Record: a.record, Name: name, Ending: Unknown, Version: a.account.Version()})
+	if len(a.unconfirmed) > 0 {
+		_ = a.resolveUnconfirmed(ctx)
+		for name := range a.unconfirmed {
+			left = append(left, Leftover{Lease: a.lease, Name: name, Outcome: Unknown, Version: a.account.Version()})
 		}
 	}
 	switch {
 	case len(left) == 0:
-		a.keeper.Drop()
-	case len(a.record.Names) > 0:
+		a.store.Clear()
+	case len(a.lease.Names) > 0:
 		// What is dealt with needs no post step. The record kept before finds the
 		// rest too.
-		_ = a.keeper.Keep(a.record)
+		_ = a.store.Save(a.lease)
 	}
 	return left
 }

@@ -14,25 +14,25 @@ import (
 )
 
 // Ending is how a token ended.
-type Ending int
+type Outcome int
 
 // The endings.
 const (
-	Failed    Ending = iota // it could not be revoked
-	Unknown                 // nobody knows whether it exists
-	Undurable               // it is dead, and may be alive again after a restart of the controller
-	Kept                    // it was to be left alone
-	Gone                    // there was none any more
+	Failed    Outcome = iota // it could not be revoked
+	Unknown                  // nobody knows whether it exists
+	Undurable                // it is dead, and may be alive again after a restart of the controller
+	Kept                     // it was to be left alone
+	Gone                     // there was none any more
 	Revoked
 )
 
 // Left is a token that may outlive its run.
-type Left struct {
-	Record Record
-	Name   string
-	UUID   string // empty when only the name is known
-	Ending Ending
-	Err    error
+type Leftover struct {
+	Lease   Lease
+	Name    string
+	UUID    string // empty when only the name is known
+	Outcome Outcome
+	Err     error
 	// Version is the controller's, as far as an answer gave it: the page of the
 	// tokens depends on it.
 	Version jenkins.Version
@@ -56,14 +56,14 @@ const refusals = 2
 var errRefusedTwice = errors.New("not tried, two logins were refused before")
 
 // Releaser revokes the tokens of records.
-type Releaser struct {
+type Revoker struct {
 	Life Life
 	// Own makes a client that shows the record's own token.
-	Own func(Record) (*jenkins.Client, error)
+	Own func(Lease) (*jenkins.Client, error)
 	// Account makes a client with the account's credential, nil when none is given
 	// for the record's url. It is called only when the record's own token is not
 	// enough; an error says why the credential is not used, and is a notice.
-	Account func(Record) (*jenkins.Client, error)
+	Account func(Lease) (*jenkins.Client, error)
 	// Foreign says that another step of the job can have written the records. The
 	// account's credential then revokes, or renames, only what the token page lists
 	// under their names, and no uuid for which the record alone vouches.
@@ -78,8 +78,8 @@ type Releaser struct {
 // tokens of the same place when the record's settings want it. What may be left
 // is returned. All releases share one timeout, and one grace after a signal,
 // which begin with the first.
-func (s *Releaser) Release(ctx context.Context, record Record) (Ending, []Left) {
-	r := &release{life: s.Life, record: record, refused: s.refused, foreign: s.Foreign}
+func (s *Revoker) Revoke(ctx context.Context, record Lease) (Outcome, []Leftover) {
+	r := &revocation{life: s.Life, lease: record, refused: s.refused, foreign: s.Foreign}
 	if s.Account != nil {
 		r.open = func() (*jenkins.Client, error) { return s.Account(record) }
 	}
@@ -99,7 +99,7 @@ func (s *Releaser) Release(ctx context.Context, record Record) (Ending, []Left) 
 		}
 	}
 	if r.own == nil && r.useAccount() == nil {
-		return Failed, []Left{r.left(Failed, cmp.Or(r.withheld, unusable))}
+		return Failed, []Leftover{r.leftover(Failed, cmp.Or(r.withheld, unusable))}
 	}
 	return r.run(s.span)
 }
@@ -107,11 +107,11 @@ func (s *Releaser) Release(ctx context.Context, record Record) (Ending, []Left) 
 // Absent reports whether the account's credential shows that its token page does not list
 // the token of a record. It is false where the credential is not used, or the page cannot
 // be read.
-func (s *Releaser) Absent(ctx context.Context, record Record) bool {
+func (s *Revoker) Absent(ctx context.Context, record Lease) bool {
 	if s.Account == nil || record.TokenUUID == "" {
 		return false
 	}
-	r := &release{life: s.Life, record: record, refused: s.refused}
+	r := &revocation{life: s.Life, lease: record, refused: s.refused}
 	defer func() { s.refused = r.refused }()
 	var err error
 	if r.account, err = s.Account(record); err != nil || r.account == nil {
@@ -129,7 +129,7 @@ func (s *Releaser) Absent(ctx context.Context, record Record) bool {
 
 // useAccount is the client with the account's credential, nil where there is none
 // to use.
-func (r *release) useAccount() *jenkins.Client {
+func (r *revocation) useAccount() *jenkins.Client {
 	if r.account == nil && r.open != nil {
 		r.account, r.withheld = r.open()
 		r.open = nil
@@ -141,7 +141,7 @@ func (r *release) useAccount() *jenkins.Client {
 }
 
 // release is one run of Release.
-type release struct {
+type revocation struct {
 	life    Life
 	own     *jenkins.Client // nil without the token
 	account *jenkins.Client // see useAccount
@@ -149,23 +149,23 @@ type release struct {
 	// withheld is why the account's credential is not used, nil where there is none.
 	withheld error
 	foreign  bool // see Releaser
-	record   Record
+	lease    Lease
 	refused  int
 	unsaved  error // a 500 to a revocation: dead in memory perhaps, on disk perhaps not
 }
 
-func (r *release) run(s *span) (Ending, []Left) {
-	var left []Left
-	lost := r.record.Lost()
-	sweep := r.record.Settings.Sweep && r.own != nil && !r.record.Legacy() && s.again.Err() == nil && s.half(r.life) > 0
+func (r *revocation) run(s *span) (Outcome, []Leftover) {
+	var left []Leftover
+	lost := r.lease.Unconfirmed()
+	sweep := r.lease.Settings.Sweep && r.own != nil && !r.lease.Legacy() && s.again.Err() == nil && s.half(r.life) > 0
 	revoked := 0
 	if sweep || len(lost) > 0 {
 		revoked, left = r.read(s, lost, sweep)
 	}
-	if r.record.TokenUUID == "" && !r.record.Legacy() {
+	if r.lease.TokenUUID == "" && !r.lease.Legacy() {
 		switch {
 		case len(left) > 0:
-			return left[0].Ending, left
+			return left[0].Outcome, left
 		case revoked > 0:
 			return Revoked, nil
 		}
@@ -173,21 +173,21 @@ func (r *release) run(s *span) (Ending, []Left) {
 	}
 	ending, err := r.revoke(s.work)
 	if ending == Failed || ending == Undurable {
-		left = append(left, r.left(ending, err))
+		left = append(left, r.leftover(ending, err))
 	}
 	return ending, left
 }
 
 // left is the record's token as one that may outlive its run.
-func (r *release) left(ending Ending, err error) Left {
-	name := r.record.TokenName
-	if name == "" && len(r.record.Names) > 0 {
-		name = r.record.Names[0]
+func (r *revocation) leftover(ending Outcome, err error) Leftover {
+	name := r.lease.TokenName
+	if name == "" && len(r.lease.Names) > 0 {
+		name = r.lease.Names[0]
 	}
-	return Left{r.record, name, r.record.TokenUUID, ending, err, r.version()}
+	return Leftover{r.lease, name, r.lease.TokenUUID, ending, err, r.version()}
 }
 
-func (r *release) version() jenkins.Version {
+func (r *revocation) version() jenkins.Version {
 	for _, client := range []*jenkins.Client{r.own, r.account} {
 		if client != nil && client.Version().Known() {
 			return client.Version()
@@ -209,11 +209,11 @@ var ErrPending = errors.New("the controller may still be working on the request,
 // must be found, so they are given the time they need, but for the half that a
 // token which is known needs itself. While the request for one may be running it
 // is looked for again.
-func (r *release) read(s *span, lost []string, sweep bool) (revoked int, left []Left) {
+func (r *revocation) read(s *span, lost []string, sweep bool) (revoked int, left []Leftover) {
 	bounded, cancel := context.WithTimeout(s.again, min(tidyTime, max(0, s.half(r.life))))
 	defer cancel()
 	searching := s.work
-	if r.record.TokenUUID != "" {
+	if r.lease.TokenUUID != "" {
 		var cancel context.CancelFunc
 		searching, cancel = context.WithTimeout(s.work, max(0, s.half(r.life)))
 		defer cancel()
@@ -222,7 +222,7 @@ func (r *release) read(s *span, lost []string, sweep bool) (revoked int, left []
 	if len(lost) > 0 {
 		reading, limit = searching, sweepBytes
 	}
-	expired := &tidying{life: r.life, record: r.record}
+	expired := &tidying{life: r.life, lease: r.lease}
 	var found map[string]string
 	client := r.own
 	if client == nil {
@@ -247,27 +247,27 @@ func (r *release) read(s *span, lost []string, sweep bool) (revoked int, left []
 	}
 	waits := r.life.pauses(r.life.Timeout)
 	// Once create had its token it looked for the others itself.
-	pending := r.record.TokenUUID == ""
-	for err == nil && pending && len(found) < len(lost) && r.life.Now().Before(r.record.PendingUntil) && waits.wait(searching, nil) {
+	pending := r.lease.TokenUUID == ""
+	for err == nil && pending && len(found) < len(lost) && r.life.Now().Before(r.lease.PendingUntil) && waits.wait(searching, nil) {
 		err = list()
 	}
-	pending = pending && r.life.Now().Before(r.record.PendingUntil.Add(lateAnswer))
+	pending = pending && r.life.Now().Before(r.lease.PendingUntil.Add(lateAnswer))
 	for _, name := range lost {
 		uuid := found[name]
 		switch {
-		case uuid != "" && uuid == r.record.TokenUUID:
+		case uuid != "" && uuid == r.lease.TokenUUID:
 			// Renamed by a request whose answer was lost; its own end follows.
 		case uuid != "":
 			if err := r.retry(searching, func() error { return client.RevokeToken(searching, uuid) }, true); err != nil {
-				left = append(left, Left{r.record, name, uuid, Failed, err, r.version()})
+				left = append(left, Leftover{r.lease, name, uuid, Failed, err, r.version()})
 				continue
 			}
 			revoked++
 			r.life.Progress("token " + name + " is revoked: it was found by its name")
 		case err != nil:
-			left = append(left, Left{r.record, name, "", Unknown, err, r.version()})
+			left = append(left, Leftover{r.lease, name, "", Unknown, err, r.version()})
 		case pending:
-			left = append(left, Left{r.record, name, "", Unknown, ErrPending, r.version()})
+			left = append(left, Leftover{r.lease, name, "", Unknown, ErrPending, r.version()})
 		}
 	}
 	if sweep && (err == nil || is(err, jenkins.KindCut)) {
@@ -285,7 +285,7 @@ func (r *release) read(s *span, lost []string, sweep bool) (revoked int, left []
 
 // retry does f, and again while time can mend what failed, if it may. Nothing is
 // sent once two logins were refused.
-func (r *release) retry(ctx context.Context, f func() error, again bool) error {
+func (r *revocation) retry(ctx context.Context, f func() error, again bool) error {
 	waits := r.life.pauses(r.life.Timeout)
 	for {
 		if r.refused >= refusals {
@@ -295,17 +295,17 @@ func (r *release) retry(ctx context.Context, f func() error, again bool) error {
 		if is(err, jenkins.KindRefused) {
 			r.refused++
 		}
-		if err == nil || !again || !passing(err) || !waits.again(ctx, cmp.Or(r.account, r.own), err) {
+		if err == nil || !again || !retryable(err) || !waits.again(ctx, cmp.Or(r.account, r.own), err) {
 			return err
 		}
 	}
 }
 
 // revoke ends the record's token and says how that went.
-func (r *release) revoke(ctx context.Context) (Ending, error) {
+func (r *revocation) revoke(ctx context.Context) (Outcome, error) {
 	err := error(ErrNoCredential)
 	if r.own != nil {
-		var ending Ending
+		var ending Outcome
 		if ending, err = r.revokeSelf(ctx); ending != Failed {
 			return ending, err
 		}
@@ -322,7 +322,7 @@ func (r *release) revoke(ctx context.Context) (Ending, error) {
 
 // revokeSelf ends the token by itself: no crumb, no cookie, and a 200 is proof,
 // because the token logged in.
-func (r *release) revokeSelf(ctx context.Context) (Ending, error) {
+func (r *revocation) revokeSelf(ctx context.Context) (Outcome, error) {
 	own := r.own
 	waits := r.life.pauses(r.life.Timeout)
 	for again, lost := true, false; ; {
@@ -358,7 +358,7 @@ func (r *release) revokeSelf(ctx context.Context) (Ending, error) {
 				return Failed, err
 			}
 			again, lost = false, true
-		case !passing(err) || !waits.again(ctx, own, err):
+		case !retryable(err) || !waits.again(ctx, own, err):
 			return Failed, err
 		}
 	}
@@ -374,8 +374,8 @@ func unanswered(err error) bool {
 // revokeByAccount ends the token by the account's own credential. Jenkins says
 // 200 to the revocation of anything, so the proof is that the token cannot be
 // renamed any more. After a 500 to the token itself that may be so already.
-func (r *release) revokeByAccount(ctx context.Context) (Ending, error) {
-	if r.foreign && !r.record.Legacy() {
+func (r *revocation) revokeByAccount(ctx context.Context) (Outcome, error) {
+	if r.foreign && !r.lease.Legacy() {
 		switch listed, err := r.listed(ctx); {
 		case err != nil:
 			return Failed, err
@@ -385,19 +385,19 @@ func (r *release) revokeByAccount(ctx context.Context) (Ending, error) {
 			return Gone, nil
 		}
 	}
-	dead := r.unsaved != nil && !r.record.Legacy()
+	dead := r.unsaved != nil && !r.lease.Legacy()
 	for {
 		if !dead {
 			if err := r.endByAccount(ctx); err != nil {
 				return Failed, err
 			}
-			if r.record.Legacy() {
+			if r.lease.Legacy() {
 				return Revoked, nil // a change that went well has saved the account
 			}
 		}
 		var exists bool
 		err := r.retry(ctx, func() (err error) {
-			exists, err = r.account.TokenExists(ctx, r.record.TokenUUID, r.record.TokenName)
+			exists, err = r.account.TokenExists(ctx, r.lease.TokenUUID, r.lease.TokenName)
 			return err
 		}, true)
 		switch {
@@ -418,17 +418,17 @@ func (r *release) revokeByAccount(ctx context.Context) (Ending, error) {
 
 // listed reports whether the token page lists the record's uuid under one of the
 // record's names.
-func (r *release) listed(ctx context.Context) (bool, error) {
+func (r *revocation) listed(ctx context.Context) (bool, error) {
 	var found map[string]jenkins.ListedToken
 	err := r.retry(ctx, func() (err error) {
-		found, err = r.life.search(ctx, r.account, r.record.Names)
+		found, err = r.life.search(ctx, r.account, r.lease.Names)
 		return err
 	}, true)
 	if err != nil {
 		return false, fmt.Errorf("look for the token on its page: %w", err)
 	}
 	for _, token := range found {
-		if token.UUID == r.record.TokenUUID {
+		if token.UUID == r.lease.TokenUUID {
 			return true, nil
 		}
 	}
@@ -436,7 +436,7 @@ func (r *release) listed(ctx context.Context) (bool, error) {
 }
 
 // endByAccount asks for the end of the token by the account's own credential.
-func (r *release) endByAccount(ctx context.Context) error {
+func (r *revocation) endByAccount(ctx context.Context) error {
 	return r.retry(ctx, func() error {
 		err := r.end(ctx, r.account)
 		if is(err, jenkins.KindServer) {
@@ -450,7 +450,7 @@ func (r *release) endByAccount(ctx context.Context) error {
 // so when it revoked the token: the token is dead until the controller restarts,
 // and saying 200 to a second revocation it saves nothing (2.260 and later). What
 // saves is another change: a token made and revoked.
-func (r *release) save(ctx context.Context) (Ending, error) {
+func (r *revocation) save(ctx context.Context) (Outcome, error) {
 	var lost []string
 	defer func() { r.clear(ctx, lost) }()
 	waits := r.life.pauses(r.life.Timeout)
@@ -462,7 +462,7 @@ func (r *release) save(ctx context.Context) (Ending, error) {
 		if answer := failure(err); answer != nil && answer.Unclear() {
 			lost = append(lost, name)
 		}
-		if len(lost) >= createTries || !passing(err) || !waits.wait(ctx, err) {
+		if len(lost) >= createTries || !retryable(err) || !waits.wait(ctx, err) {
 			return Undurable, err
 		}
 	}
@@ -470,14 +470,14 @@ func (r *release) save(ctx context.Context) (Ending, error) {
 
 // throwAway makes a token and revokes it. Once it was made the account is saved;
 // should it not be revoked, its name says that it is over in an hour.
-func (r *release) throwAway(ctx context.Context) (string, error) {
+func (r *revocation) throwAway(ctx context.Context) (string, error) {
 	nonce, err := NewNonce(r.life.Random)
 	if err != nil {
 		return "", err
 	}
 	name := Name{"jenkins-token", "0", "save", nonce, r.life.Now().Add(time.Hour).Truncate(time.Second)}
-	if of, ok := ParseName(r.record.TokenName); ok {
-		name.Where, name.Run = of.Where, of.Run
+	if of, ok := ParseName(r.lease.TokenName); ok {
+		name.Project, name.Run = of.Project, of.Run
 	}
 	var token jenkins.Token
 	err = r.retry(ctx, func() (err error) {
@@ -503,7 +503,7 @@ func (r *release) throwAway(ctx context.Context) (string, error) {
 }
 
 // clear revokes throw-aways that unclear answers have left.
-func (r *release) clear(ctx context.Context, names []string) {
+func (r *revocation) clear(ctx context.Context, names []string) {
 	if len(names) == 0 {
 		return
 	}
@@ -528,10 +528,10 @@ func (r *release) clear(ctx context.Context, names []string) {
 // for a token that is listed is the proof, without a login that the end of the
 // token could make a refused one. The ending is Gone when the account has no such
 // token, and Unknown when the page could not be read.
-func RevokeUUID(ctx context.Context, life Life, account *jenkins.Client, uuid string) (ending Ending, name string, err error) {
+func RevokeUUID(ctx context.Context, life Life, account *jenkins.Client, uuid string) (ending Outcome, name string, err error) {
 	span := life.span(ctx, life.Grace)
 	defer span.end()
-	r := &release{life: life, account: account, record: Record{TokenUUID: uuid}}
+	r := &revocation{life: life, account: account, lease: Lease{TokenUUID: uuid}}
 	unread := r.retry(span.work, func() error {
 		return life.list(span.work, account, sweepBytes, func(token jenkins.ListedToken) {
 			if token.UUID == uuid {

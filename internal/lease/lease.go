@@ -15,14 +15,14 @@ import (
 
 // RecordLimit bounds a record in bytes: the state of GitHub's runner hands it to the
 // post step in one variable, for which Linux has 128 KiB (MAX_ARG_STRLEN).
-const RecordLimit = 120 << 10
+const SizeLimit = 120 << 10
 
 // namesLimit bounds the names of one record: create tries fewer.
 const namesLimit = 64
 
 // Record is what is known of a token. It is written before the token exists,
 // with the name alone, and again with everything.
-type Record struct {
+type Lease struct {
 	URL       string   // root of the controller, no trailing slash
 	Username  string   // owner, as Jenkins names it once it was asked
 	ForUser   string   // when the owner is not the account that creates
@@ -70,14 +70,14 @@ func (o *open) UnmarshalText(text []byte) error {
 
 // Complete reports whether the record is enough to revoke the token without any
 // other credential.
-func (r Record) Complete() bool { return (r.TokenUUID != "" || r.Legacy()) && !r.Token.Empty() }
+func (r Lease) Complete() bool { return (r.TokenUUID != "" || r.Legacy()) && !r.Token.Empty() }
 
 // Legacy reports whether the token is the one token that the account has on a
 // controller before 2.129, which was there before and has no name.
-func (r Record) Legacy() bool { return r.Settings.Legacy != "" }
+func (r Lease) Legacy() bool { return r.Settings.Legacy != "" }
 
 // Lost are the names tried that are not the token's.
-func (r Record) Lost() []string {
+func (r Lease) Unconfirmed() []string {
 	if r.Legacy() {
 		return nil
 	}
@@ -85,7 +85,7 @@ func (r Record) Lost() []string {
 }
 
 // Until is the end of life that the token's name gives; false without one.
-func (r Record) Until() (time.Time, bool) {
+func (r Lease) Until() (time.Time, bool) {
 	if r.Legacy() {
 		return time.Time{}, false
 	}
@@ -99,12 +99,12 @@ func (r Record) Until() (time.Time, bool) {
 
 // Encode returns the record as one line of JSON without a line end. It holds the
 // token. What [Decode] would not take is [ErrRecord]: nobody could revoke the token.
-func (r Record) Encode() ([]byte, error) { return r.encode(r.Token) }
+func (r Lease) Encode() ([]byte, error) { return r.encode(r.Token) }
 
 // EncodeWithoutToken is [Record.Encode] without the token.
-func (r Record) EncodeWithoutToken() ([]byte, error) { return r.encode(secret.String{}) }
+func (r Lease) EncodeWithoutToken() ([]byte, error) { return r.encode(secret.String{}) }
 
-func (r Record) encode(token secret.String) ([]byte, error) {
+func (r Lease) encode(token secret.String) ([]byte, error) {
 	pending := ""
 	if !r.PendingUntil.IsZero() {
 		pending = r.PendingUntil.UTC().Format(time.RFC3339)
@@ -115,42 +115,42 @@ func (r Record) encode(token secret.String) ([]byte, error) {
 	// Nothing in a wire can fail to encode.
 	_ = e.Encode(wire{1, r.URL, r.Username, r.ForUser, r.Names, r.TokenName, r.TokenUUID, open{token}, r.ExpiresAt, pending, r.Version, r.Settings})
 	line := bytes.TrimRight(out.Bytes(), "\n")
-	if len(line) > RecordLimit || !r.valid() {
-		return nil, ErrRecord
+	if len(line) > SizeLimit || !r.valid() {
+		return nil, ErrNotLease
 	}
 	return line, nil
 }
 
 // ErrRecord is a record that is not of the form that [Record.Encode] writes.
-var ErrRecord = errors.New("not a record of this program")
+var ErrNotLease = errors.New("not a record of this program")
 
 // Decode reads a record. It is foreign data: whoever can write to the job's
 // files can have written it, so everything in it is checked, and no credential
 // but its own token is ever sent to its url.
-func Decode(text []byte) (Record, error) {
-	if len(text) > RecordLimit {
-		return Record{}, ErrRecord
+func Decode(text []byte) (Lease, error) {
+	if len(text) > SizeLimit {
+		return Lease{}, ErrNotLease
 	}
 	var w wire
 	if err := json.Unmarshal(text, &w); err != nil || w.V != 1 {
-		return Record{}, ErrRecord
+		return Lease{}, ErrNotLease
 	}
-	r := Record{w.URL, w.Username, w.ForUser, w.Names, w.TokenName, w.TokenUUID, w.Token.String, w.ExpiresAt, time.Time{}, w.Version, w.Settings}
+	r := Lease{w.URL, w.Username, w.ForUser, w.Names, w.TokenName, w.TokenUUID, w.Token.String, w.ExpiresAt, time.Time{}, w.Version, w.Settings}
 	if w.Pending != "" {
 		var err error
 		if r.PendingUntil, err = time.Parse(time.RFC3339, w.Pending); err != nil {
-			return Record{}, ErrRecord
+			return Lease{}, ErrNotLease
 		}
 		r.PendingUntil = r.PendingUntil.UTC().Truncate(time.Second)
 	}
 	root, err := settings.ParseRoot(w.URL, w.Settings.AllowHTTP)
 	if err != nil || root.String() != w.URL || !r.valid() {
-		return Record{}, ErrRecord
+		return Lease{}, ErrNotLease
 	}
 	return r, nil
 }
 
-func (r Record) valid() bool {
+func (r Lease) valid() bool {
 	plain := func(text string, limit int) bool {
 		return len(text) <= limit && !strings.ContainsFunc(text, func(c rune) bool { return c < 0x20 || c == 0x7f || c == 0xfffd })
 	}
