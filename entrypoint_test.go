@@ -41,7 +41,7 @@ const storyTime = "2026-11-23T15:00:00Z"
 func TestMain(m *testing.M) {
 	play := func() {
 		p := storyProgram()
-		settleRoots(p)
+		trustSystemRoots(p)
 		code := run(p)
 		tellPeak()
 		os.Exit(code)
@@ -76,11 +76,11 @@ func storyProgram() *command.Program {
 	var seed [32]byte
 	n, _ := strconv.Atoi(os.Getenv("STORY_SEED"))
 	binary.LittleEndian.PutUint64(seed[:], uint64(n))
-	p.Now = func() time.Time { return now }
+	p.Clock.Now = func() time.Time { return now }
 	p.Random = rand.NewChaCha8(seed)
-	p.Hostname = "builder"
+	p.Env.Hostname = "builder"
 	p.Version = "jenkins-token v0.0.0 (commit 0000000, go1.26 linux/amd64)"
-	p.Pause = func(ctx context.Context, d time.Duration) error { now = now.Add(d); return ctx.Err() }
+	p.Clock.Pause = func(ctx context.Context, d time.Duration) error { now = now.Add(d); return ctx.Err() }
 	if full := os.Getenv("STORY_FULL"); full != "" {
 		p.AroundWrite = func(what string, write func() error) error {
 			if strings.HasPrefix(what, full) {

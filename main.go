@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/jenkins-token/jenkins-token/internal/ci"
+	"github.com/jenkins-token/jenkins-token/internal/cli"
 	"github.com/jenkins-token/jenkins-token/internal/command"
 	"github.com/jenkins-token/jenkins-token/internal/file"
 	"github.com/jenkins-token/jenkins-token/internal/process"
@@ -25,75 +26,65 @@ import (
 
 func main() {
 	p := newProgram()
-	settleRoots(p)
+	trustSystemRoots(p)
 	// Reading the roots is most of the program's own work: it is done while the
 	// network waits.
 	go func() { _, _ = x509.SystemCertPool() }()
 	os.Exit(run(p))
 }
 
-// settleRoots says whom to trust before crypto/x509 first reads its roots: an
-// earlier step of the job can set these variables for the post step, and so
-// choose; the input ca-certificate is the way.
-func settleRoots(p *command.Program) {
-	if command.IsAction(p.Args[0]) && ci.OnRunner(os.LookupEnv) {
+// trustSystemRoots keeps the action from trusting other certificates than the system's,
+// before crypto/x509 first reads its roots: an earlier step of the job can set these
+// variables for the post step. The input ca-certificate is the way to add some.
+func trustSystemRoots(p *command.Program) {
+	if command.IsAction(p.Args[0]) && ci.OnRunner(p.Env.Lookup) {
 		_ = os.Unsetenv("SSL_CERT_FILE")
 		_ = os.Unsetenv("SSL_CERT_DIR")
 	}
 }
 
-// run runs the program until it ends or a second signal comes, which leaves at
-// once: the record stays.
+// run runs the program until it ends or a second signal comes, which ends it at once: the
+// lease stays.
 func run(p *command.Program) int {
 	// Before anything reads a secret, and for all commands: what they start, or a
 	// process that an earlier step left behind, could read it here.
-	p.NotHidden = process.HideProcess()
+	p.Process.NotHidden = process.HideProcess()
 	// net/http writes what a server sends unasked to the standard logger, and a
 	// runner obeys commands anywhere in standard error.
 	log.SetOutput(io.Discard)
-	ctx, signals := command.Interruptible(context.Background(), os.Exit)
-	p.Signals = signals
+	ctx, signals := cli.Interruptible(context.Background(), command.SignalGrace, os.Exit)
+	p.Process.Signals = signals
 	return p.Run(ctx)
 }
 
-// newProgram hands the program this process' surroundings. Nothing below main
-// reaches for them by itself.
+// newProgram is the program in this process. Nothing below main uses the process, its
+// environment or its streams by itself.
 func newProgram() *command.Program {
 	hostname, _ := os.Hostname()
 	return &command.Program{
-		Args:            os.Args,
-		Lookup:          os.LookupEnv,
-		Environ:         os.Environ,
-		Stdin:           os.Stdin,
-		Stdout:          os.Stdout,
-		Stderr:          os.Stderr,
-		StdoutTTY:       terminal(os.Stdout),
-		StderrTTY:       terminal(os.Stderr),
-		StdoutDiscarded: nowhere(os.Stdout),
-		StdoutIsStderr:  same(os.Stdout, os.Stderr),
-		ReadFile:        readFile,
-		ReadGiven:       readGiven,
-		Exists:          exists,
-		Executable:      os.Executable,
-		LookPath:        exec.LookPath,
-		IsPID1:          os.Getpid() == 1,
-		Tool:            tool,
-		Hostname:        hostname,
-		Now:             time.Now,
-		Pause:           pause,
-		Random:          rand.Reader,
-		Version:         version(),
+		Args:    os.Args,
+		Version: version(),
+		Env:     command.Env{Lookup: os.LookupEnv, Environ: os.Environ, Hostname: hostname},
+		Streams: command.Streams{
+			In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
+			OutIsTerminal: isTerminal(os.Stdout), ErrIsTerminal: isTerminal(os.Stderr),
+			OutDiscarded: isDiscarded(os.Stdout), OutIsErr: isSameFile(os.Stdout, os.Stderr),
+		},
+		Files:   command.Files{Read: readFile, ReadGiven: readGiven, Exists: exists, Executable: os.Executable, LookPath: exec.LookPath},
+		Clock:   command.Clock{Now: time.Now, Pause: pause},
+		Random:  rand.Reader,
+		Process: command.Process{IsPID1: os.Getpid() == 1, Tool: runTool},
 	}
 }
 
-func terminal(f *os.File) bool {
+func isTerminal(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&(os.ModeDevice|os.ModeCharDevice) == os.ModeDevice|os.ModeCharDevice
 }
 
-// nowhere reports whether f is the null device, which also stands in for a
+// isDiscarded reports whether f is the null device, which also stands in for a
 // standard output that was closed.
-func nowhere(f *os.File) bool {
+func isDiscarded(f *os.File) bool {
 	info, err := f.Stat()
 	if err != nil {
 		return false
@@ -102,8 +93,8 @@ func nowhere(f *os.File) bool {
 	return err == nil && os.SameFile(info, null)
 }
 
-// same reports whether two streams are one file, pipe or device.
-func same(a, b *os.File) bool {
+// isSameFile reports whether two streams are one file, pipe or device.
+func isSameFile(a, b *os.File) bool {
 	one, err := a.Stat()
 	if err != nil {
 		return false
@@ -129,8 +120,8 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// tool runs a program of the CI's, for ten seconds at most.
-func tool(name string, args, env []string, stdin []byte) error {
+// runTool runs a program of the CI system, for ten seconds at most.
+func runTool(name string, args, env []string, stdin []byte) error {
 	path, err := exec.LookPath(name)
 	if err != nil {
 		return ci.ErrNoTool

@@ -226,19 +226,20 @@ func entrypoint(ctx context.Context, dir, name string, inputs map[string]string)
 	}
 	var out strings.Builder
 	program := &command.Program{
-		Args:   []string{"/bin/" + name},
-		Lookup: func(name string) (string, bool) { text, ok := env[name]; return text, ok },
-		Stdin:  strings.NewReader(""), Stdout: &out, Stderr: &out,
-		ReadFile: os.ReadFile, Executable: os.Executable, Hostname: "runner",
-		Now: time.Now, Random: rand.Reader, Version: "jenkins-token bench",
-		Pause: func(ctx context.Context, d time.Duration) error {
+		Args:    []string{"/bin/" + name},
+		Version: "jenkins-token bench",
+		Env:     command.Env{Lookup: func(name string) (string, bool) { text, ok := env[name]; return text, ok }, Hostname: "runner"},
+		Streams: command.Streams{In: strings.NewReader(""), Out: &out, Err: &out},
+		Files:   command.Files{Read: os.ReadFile, Executable: os.Executable},
+		Clock: command.Clock{Now: time.Now, Pause: func(ctx context.Context, d time.Duration) error {
 			select {
 			case <-ctx.Done():
 				return ctx.Err()
 			case <-time.After(d):
 				return nil
 			}
-		},
+		}},
+		Random: rand.Reader,
 	}
 	if program.Run(ctx) != 0 || strings.Contains(out.String(), "::warning") {
 		return errors.New(out.String())

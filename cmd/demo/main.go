@@ -130,19 +130,20 @@ func (r *runner) call(ctx context.Context, name string) error {
 		}
 	}
 	program := &command.Program{
-		Args:   []string{"/bin/" + name},
-		Lookup: func(name string) (string, bool) { text, ok := env[name]; return text, ok },
-		Stdin:  strings.NewReader(""), Stdout: r.log, Stderr: r.log,
-		ReadFile: os.ReadFile, Executable: os.Executable, Hostname: "runner",
-		Now: time.Now, Random: rand.Reader, Version: "jenkins-token demo",
-		Pause: func(ctx context.Context, d time.Duration) error {
+		Args:    []string{"/bin/" + name},
+		Version: "jenkins-token demo",
+		Env:     command.Env{Lookup: func(name string) (string, bool) { text, ok := env[name]; return text, ok }, Hostname: "runner"},
+		Streams: command.Streams{In: strings.NewReader(""), Out: r.log, Err: r.log},
+		Files:   command.Files{Read: os.ReadFile, Executable: os.Executable},
+		Clock: command.Clock{Now: time.Now, Pause: func(ctx context.Context, d time.Duration) error {
 			select {
 			case <-ctx.Done():
 				return ctx.Err()
 			case <-time.After(d):
 				return nil
 			}
-		},
+		}},
+		Random: rand.Reader,
 	}
 	if code := program.Run(ctx); code != 0 {
 		return fmt.Errorf("%s ended with code %d", name, code)

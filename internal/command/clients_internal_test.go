@@ -34,12 +34,12 @@ func TestProxyOfTheEnvironment(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			p := &Program{Lookup: func(name string) (string, bool) { text, ok := test.env[name]; return text, ok }}
+			c := clients{lookup: func(name string) (string, bool) { text, ok := test.env[name]; return text, ok }}
 			to, err := url.Parse(test.url)
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := p.proxy()(to)
+			got, err := c.proxy()(to)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -59,7 +59,7 @@ func TestProxyOfTheEnvironment(t *testing.T) {
 func TestLoopbackUsesNoProxy(t *testing.T) {
 	t.Parallel()
 	env := map[string]string{"HTTP_PROXY": "http://proxy.test:3128", "HTTPS_PROXY": "http://proxy.test:3128"}
-	p := &Program{Lookup: func(name string) (string, bool) { text, ok := env[name]; return text, ok }}
+	c := clients{lookup: func(name string) (string, bool) { text, ok := env[name]; return text, ok }}
 	for host, want := range map[string]bool{
 		"localhost": false, "localhost.": false, "LOCALHOST": false, "ci.localhost": false, "a.b.localhost.": false, "127.0.0.1": false, "127.9.9.9": false, "[::1]": false,
 		"ci.test": true, "localhost.test": true, "128.0.0.1": true,
@@ -69,7 +69,7 @@ func TestLoopbackUsesNoProxy(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := p.proxy()(u)
+			got, err := c.proxy()(u)
 			if err != nil || (got != nil) != want {
 				t.Errorf("%s: got the proxy %v, %v, want one: %t", u, got, err, want)
 			}

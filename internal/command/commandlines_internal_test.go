@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jenkins-token/jenkins-token/internal/cli"
 	"github.com/jenkins-token/jenkins-token/internal/page"
 )
 
@@ -31,7 +32,7 @@ func TestCommandLinesOfDocuments(t *testing.T) {
 		for _, text := range texts {
 			for _, line := range commandLines(text) {
 				found++
-				if _, err := parse(commandOf(line[0]), line[1:]); err != nil {
+				if _, _, err := app().Parse(cli.CommandName(line[0]), line[1:]); err != nil {
 					t.Errorf("%s: jenkins-token %s: %v", path, strings.Join(line, " "), err)
 				}
 			}

@@ -1,129 +1,129 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
 	"github.com/jenkins-token/jenkins-token/internal/ci"
+	"github.com/jenkins-token/jenkins-token/internal/cli"
 	"github.com/jenkins-token/jenkins-token/internal/lease"
 	"github.com/jenkins-token/jenkins-token/internal/secret"
 	"github.com/jenkins-token/jenkins-token/internal/settings"
-	"github.com/jenkins-token/jenkins-token/jenkins"
 )
 
-// create makes a token and hands it on.
-func (j *job) create(ctx context.Context) error {
-	if err := j.requireKnownCI(); err != nil {
+// createCommand describes create.
+func createCommand() Command {
+	return Command{
+		Name: "create", Summary: "make a token and hand it on",
+		About: "Makes an API token for the account, tries it, and hands it on with a record from which revoke can end it later. " +
+			"The record goes to the file of --lease; on GitHub-like runners, where the token is also masked and set as outputs, to RUNNER_TEMP when none is named. " +
+			"A token that cannot be handed on is revoked again.",
+		Settings: creationSettings(),
+		Flags: []cli.Flag{
+			{Name: "lease", Value: "FILE|-", Text: "write the record, which holds the token, to a new file or to standard output"},
+			{Name: "show", Text: "write the record to a terminal or a log all the same", Boolean: true}, ciFlag(),
+		},
+		ExitCodes: []cli.ExitCode{
+			{Number: "0", Meaning: "the token is made and handed on"},
+			{Number: "1", Meaning: "no token was left; if one may be, that is said"},
+			wrongUse(),
+			{Number: "130, 143", Meaning: "ended by SIGINT, SIGTERM; what was made is undone"},
+		},
+		Examples: []cli.Example{
+			{Purpose: "keep the record in a file", Line: "jenkins-token create --url https://ci.example.com --username deploy --lease token.json"},
+			{Purpose: "a token for two days, with a name to be found", Line: "jenkins-token create --ttl 2d --label nightly --lease token.json"},
+		},
+		Run: create,
+	}
+}
+
+// create creates a token and publishes it.
+func create(ctx context.Context, in *invocation) error {
+	if err := requireKnownCI(in); err != nil {
 		return err
 	}
-	s, err := j.load(ctx, settings.ForCreate)
+	s, err := loadSettings(ctx, in, settings.ForCreate)
 	if err != nil {
 		return err
 	}
-	p, err := j.openStore()
+	store, err := openStore(in)
 	if err != nil {
 		return err
 	}
-	account, err := j.accountClient(s)
+	connect := newClients(in)
+	account, err := connect.account(s)
 	if err != nil {
-		p.Clear()
+		store.Clear()
 		return err
 	}
 	defer account.Close()
-	record, left, err := lease.Create(ctx, j.life(s.Timeout), account, j.request(s), p)
+	created, leftovers, err := lease.Create(ctx, newLife(in, s.Timeout), account, newRequest(connect, s), store)
 	if err == nil {
-		if err = p.posted(); err != nil {
-			record.Token = secret.String{} // the post step may have revoked it: the account looks
+		if err = store.posted(); err != nil {
+			created.Token = secret.String{} // the post step may have revoked it: the account looks
 		} else {
-			err = j.publish(record, p)
+			err = publish(in, created, store)
 		}
 		if err != nil {
-			if left = j.revokeUnpublished(ctx, record); len(left) == 0 {
-				p.Clear()
+			if leftovers = revokeUnpublished(ctx, newRevoker(in, s, false), created); len(leftovers) == 0 {
+				store.Clear()
 			}
 		}
 	}
 	if err != nil {
-		j.report(left)
+		newReporter(in).leftovers(leftovers)
 		return explained(err, account, s)
 	}
-	j.system.Say(ci.Progress, subject(record)+" of "+record.Username+" is ready")
-	j.warnOfLegacy(record)
-	if j.action && j.runner.OutputsDropped() {
-		j.system.Say(ci.Notice, "this step has no id, so the runner drops its outputs: add id: jenkins to it, and use steps.jenkins.outputs.token")
+	in.system.Say(ci.Progress, subject(created)+" of "+created.Username+" is ready")
+	warnOfLegacy(in.system, created)
+	if in.action {
+		warnOfRunner(in.runner, s)
 	}
-	if j.action && j.runner.PostUncertain() {
-		j.system.Say(ci.Notice, "some versions of this runner do not run post steps of container actions; add a step with if: always() that uses the revoke action of this repository")
-	}
-	if j.action && s.Revoke {
-		j.warnOfPaths(s)
-	}
-	if !s.Revoke && record.Settings.Legacy != settings.LegacyRead {
-		j.system.Say(ci.Notice, "the token will not be revoked by this job: revoke is false")
+	if !s.Revoke && created.Settings.Legacy != settings.LegacyRead {
+		in.system.Say(ci.Notice, "the token will not be revoked by this job: revoke is false")
 	}
 	return nil
 }
 
-// warnOfPaths says what the post step cannot do because it does not read files.
-func (j *job) warnOfPaths(s *settings.Settings) {
-	switch {
-	case len(s.Paths) == 0:
-	case slices.Contains(s.Paths, "client-certificate"), slices.Contains(s.Paths, "client-key"):
-		j.system.Say(ci.Warning, "the post step does not read files, so it has no client certificate to show and may not reach the controller: give "+strings.Join(s.Paths, " and ")+" as PEM text")
-	case j.runner.StateFile() != "":
-		j.system.Say(ci.Warning, "the post step does not read files, and this runner may give it no token: without ca-certificate as PEM text it may not revoke the token")
-	default:
-		j.system.Say(ci.Notice, "the post step does not read files: it trusts the certificates that this step read, and uses the token alone; with ca-certificate as PEM text it can also use the account's credential")
-	}
-}
-
-// order is the token that the settings ask for.
-func (j *job) request(s *settings.Settings) lease.Request {
-	run := j.system.Run()
+// newRequest is the token that the settings ask for.
+func newRequest(c clients, s *settings.Settings) lease.Request {
+	run := c.system.Run()
 	post := s.Post()
-	post.Proxy, _ = j.plainProxy(s.URL) // settings.Load has seen that it can be used
-	post.AllProxy = settings.NewProxies(j.Lookup).All(s.URL)
+	post.Proxy, _ = c.plainProxy(s.URL) // settings.Load has seen that it can be used
+	post.AllProxy = settings.NewProxies(c.lookup).All(s.URL)
 	return lease.Request{
 		URL: s.URL.String(), Username: s.Username, ForUser: s.ForUser,
-		Project: run.Project, Run: run.ID, Label: j.label(s), TTL: s.TTL, Legacy: s.Legacy, Settings: post,
+		Project: run.Project, Run: run.ID, Label: cmp.Or(s.Label, run.Job), TTL: s.TTL, Legacy: s.Legacy, Settings: post,
 	}
 }
 
-// warnOfLegacy says what it means that an account has one token only.
-func (j *job) warnOfLegacy(r lease.Lease) {
-	switch r.Settings.Legacy {
-	case settings.LegacyRead:
-		j.system.Say(ci.Notice, "legacy is read: the account has this one token for everything, and the job will not end it")
-	case settings.LegacyRotate:
-		j.system.Say(ci.Warning, "legacy is rotate: the account has this one token for everything, and whatever uses it loses it when the job ends; jobs of one account must not overlap")
-	}
-}
-
-// handOn gives the token to later steps: as outputs, or as the record, on standard
+// publish gives the token to later steps: as outputs, or as the lease, on standard
 // output or in a file.
-func (j *job) publish(r lease.Lease, p *createStore) error {
-	step, has := j.system.(outputs)
+func publish(in *invocation, created lease.Lease, store *createStore) error {
+	step, has := in.system.(outputs)
 	switch {
-	case p.stdout:
-		line, err := r.Encode()
+	case store.stdout:
+		line, err := created.Encode()
 		if err == nil {
-			err = j.print("record", string(line))
+			err = printLine(in.write, in.Streams.Out, "record", string(line))
 		}
 		if err != nil {
 			return &ci.ChannelError{Channel: "record on standard output", Err: err}
 		}
 	case has:
-		for _, output := range outputsOf(r) {
-			err := j.write("output "+output[0], func() error { return step.Output(output[0], output[1]) })
+		for _, output := range outputsOf(created) {
+			err := in.write("output "+output[0], func() error { return step.Output(output[0], output[1]) })
 			if err != nil {
 				return err
 			}
 		}
-	case p.private:
+	case store.private:
 		// Nobody knows the file's name otherwise.
-		if err := j.print("path of the record", p.file.Path()); err != nil {
+		if err := printLine(in.write, in.Streams.Out, "path of the record", store.file.Path()); err != nil {
 			return &ci.ChannelError{Channel: "path of the record", Err: err}
 		}
 	}
@@ -138,19 +138,50 @@ func outputsOf(r lease.Lease) [][2]string {
 	}
 }
 
-// print writes a line to standard output.
-func (j *job) print(what, line string) error {
-	return j.write(what, func() error { _, err := fmt.Fprintln(j.Stdout, line); return err })
+// printLine publishes a line on out.
+func printLine(write writer, out io.Writer, what, line string) error {
+	return write(what, func() error { _, err := fmt.Fprintln(out, line); return err })
 }
 
-// giveBack revokes a token that could not be handed on.
-func (j *job) revokeUnpublished(ctx context.Context, r lease.Lease) []lease.Leftover {
-	r.Settings.Revoke, r.Settings.Sweep = true, false
-	_, left := j.releaser(j.account, false).Revoke(ctx, r)
-	return left
+// revokeUnpublished revokes a token that could not be published.
+func revokeUnpublished(ctx context.Context, revoker *lease.Revoker, created lease.Lease) []lease.Leftover {
+	created.Settings.Revoke, created.Settings.Sweep = true, false
+	_, leftovers := revoker.Revoke(ctx, created)
+	return leftovers
 }
 
-// explained adds to an error what its hints need to know.
-func explained(err error, account *jenkins.Client, s *settings.Settings) error {
-	return &requestError{err, account.Version(), s}
+// warnOfLegacy says what it means that an account has one token only.
+func warnOfLegacy(system ci.System, r lease.Lease) {
+	switch r.Settings.Legacy {
+	case settings.LegacyRead:
+		system.Say(ci.Notice, "legacy is read: the account has this one token for everything, and the job will not end it")
+	case settings.LegacyRotate:
+		system.Say(ci.Warning, "legacy is rotate: the account has this one token for everything, and whatever uses it loses it when the job ends; jobs of one account must not overlap")
+	}
+}
+
+// warnOfRunner says what the runner keeps the step, or its post step, from doing.
+func warnOfRunner(runner *ci.GitHub, s *settings.Settings) {
+	if runner.OutputsDropped() {
+		runner.Say(ci.Notice, "this step has no id, so the runner drops its outputs: add id: jenkins to it, and use steps.jenkins.outputs.token")
+	}
+	if runner.PostUncertain() {
+		runner.Say(ci.Notice, "some versions of this runner do not run post steps of container actions; add a step with if: always() that uses the revoke action of this repository")
+	}
+	if s.Revoke {
+		warnOfPaths(runner, s)
+	}
+}
+
+// warnOfPaths says what the post step cannot do because it does not read files.
+func warnOfPaths(runner *ci.GitHub, s *settings.Settings) {
+	switch {
+	case len(s.Paths) == 0:
+	case slices.Contains(s.Paths, "client-certificate"), slices.Contains(s.Paths, "client-key"):
+		runner.Say(ci.Warning, "the post step does not read files, so it has no client certificate to show and may not reach the controller: give "+strings.Join(s.Paths, " and ")+" as PEM text")
+	case runner.StateFile() != "":
+		runner.Say(ci.Warning, "the post step does not read files, and this runner may give it no token: without ca-certificate as PEM text it may not revoke the token")
+	default:
+		runner.Say(ci.Notice, "the post step does not read files: it trusts the certificates that this step read, and uses the token alone; with ca-certificate as PEM text it can also use the account's credential")
+	}
 }

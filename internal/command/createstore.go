@@ -2,11 +2,13 @@ package command
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/jenkins-token/jenkins-token/internal/ci"
+	"github.com/jenkins-token/jenkins-token/internal/cli"
 	"github.com/jenkins-token/jenkins-token/internal/lease"
 	"github.com/jenkins-token/jenkins-token/internal/secret"
 )
@@ -24,54 +26,56 @@ type (
 	redactingAgent interface{ Redact(...secret.String) }
 )
 
-// place is where the record goes. It implements lease.Keeper.
+// createStore is where create keeps the lease. It implements [lease.Store].
 type createStore struct {
-	job       *job
+	system    ci.System
+	runner    *ci.GitHub // nil unless this is the action
+	write     writer
 	stateFile *lease.StateFile
 	file      *lease.File
 	private   bool // the file is in the CI's private directory, under a name of its own
 	stdout    bool
-	isSaved   bool     // a record was kept
-	saved     []string // that records were kept under
+	isSaved   bool
+	saved     []string // all names of the leases that were saved
 }
 
-// place opens what the record goes to. Nothing has been sent yet, and nothing is
+// openStore opens what the lease goes to. Nothing has been sent yet, and nothing is
 // written.
-func (j *job) openStore() (*createStore, error) {
-	p := &createStore{job: j}
-	if step, ok := j.system.(outputs); ok {
+func openStore(in *invocation) (*createStore, error) {
+	store := &createStore{system: in.system, runner: in.runner, write: in.write}
+	if step, ok := in.system.(outputs); ok {
 		if err := step.Open(); err != nil {
 			return nil, err
 		}
 	}
-	if j.action {
+	if in.action {
 		// Without the directory the runner takes the state from standard output.
-		if path := j.runner.StateFile(); path != "" && !missing(filepath.Dir(path)) {
-			p.stateFile = lease.OpenStateFile(path)
+		if path := in.runner.StateFile(); path != "" && !missing(filepath.Dir(path)) {
+			store.stateFile = lease.OpenStateFile(path)
 		}
-		return p, nil
+		return store, nil
 	}
-	path := j.flags.text["lease"]
+	path := in.input.Text["lease"]
 	if path == "-" {
-		p.stdout = true
-		return p, j.readable()
+		store.stdout = true
+		return store, refuseLog(in.Streams, in.plugin, in.input.Set["show"])
 	}
-	files := j.system.Files()
+	files := in.system.Files()
 	if path == "" {
 		var err error
-		if path, err = j.privateFile(files); err != nil {
+		if path, err = privateFile(files, in.Random); err != nil {
 			return nil, err
 		}
-		p.private = true
+		store.private = true
 	} else if public, refused := files.Refused(path); refused {
-		return nil, refuse(public, files)
+		return nil, refusePublic(public, files)
 	}
 	var err error
-	p.file, err = createLeaseFile(path)
-	if failed, ok := errors.AsType[*ci.ChannelError](err); ok && p.private {
+	store.file, err = createLeaseFile(path)
+	if failed, ok := errors.AsType[*ci.ChannelError](err); ok && store.private {
 		failed.Hint = "--lease FILE writes it elsewhere, for a later revoke --lease FILE"
 	}
-	return p, err
+	return store, err
 }
 
 func missing(path string) bool {
@@ -79,53 +83,54 @@ func missing(path string) bool {
 	return errors.Is(err, os.ErrNotExist)
 }
 
-func refuse(public ci.Public, files ci.Files) error {
-	return usage("--lease: others could read the token there: "+public.What, files.Way)
+// refusePublic explains why a lease cannot be written where others could read it.
+func refusePublic(public ci.Public, files ci.Files) error {
+	return cli.Usage("--lease: others could read the token there: "+public.What, files.Way)
 }
 
-// recordFile makes the file of a record.
+// createLeaseFile creates the file of a lease.
 func createLeaseFile(path string) (*lease.File, error) {
 	file, err := lease.CreateFile(path)
 	switch {
 	case os.IsExist(err):
-		return nil, usage("--lease: the file exists", "it may hold the record of another token: revoke --lease FILE ends that one")
+		return nil, cli.Usage("--lease: the file exists", "it may hold the record of another token: revoke --lease FILE ends that one")
 	case err != nil:
 		return nil, &ci.ChannelError{Channel: "record's file", Err: err}
 	}
 	return file, nil
 }
 
-// readable refuses to write the record where only a log would take it: to a
-// terminal; to where standard error goes too, for whoever captures one of them
-// parts them; and from a plugin, which runs without a shell around it. A runner
-// that reads the two streams apart cannot be told from a command that captures
-// standard output.
-func (j *job) readable() error {
+// refuseLog refuses to write the lease where only a log would take it: to a terminal;
+// to where standard error goes too, because a command that captures one of them
+// separates them; and from a plugin, which runs without a shell around it. A runner
+// that reads the two streams apart cannot be told from a command that captures standard
+// output.
+func refuseLog(streams Streams, plugin, show bool) error {
 	switch {
-	case j.plugin:
-		return usage("--lease -: the standard output of a plugin is the log, and the record holds the token", "--lease FILE writes it to a file of the workspace, which the steps share")
-	case j.StdoutDiscarded:
-		return usage("the record would be lost, and with it the way to revoke the token: standard output is closed or the null device", "--lease FILE writes it to a file")
-	case j.flags.set["show"]:
+	case plugin:
+		return cli.Usage("--lease -: the standard output of a plugin is the log, and the record holds the token", "--lease FILE writes it to a file of the workspace, which the steps share")
+	case streams.OutDiscarded:
+		return cli.Usage("the record would be lost, and with it the way to revoke the token: standard output is closed or the null device", "--lease FILE writes it to a file")
+	case show:
 		return nil
-	case j.StdoutTTY:
-		return usage("the record holds the token, and standard output is a terminal", "add --show to see it, or write it to a file: --lease FILE")
-	case j.StdoutIsStderr:
-		return usage("the record holds the token, and standard output goes where standard error goes: into a log", "capture it, with $(...), a pipe or a redirection of standard output alone; or write it to a file: --lease FILE")
+	case streams.OutIsTerminal:
+		return cli.Usage("the record holds the token, and standard output is a terminal", "add --show to see it, or write it to a file: --lease FILE")
+	case streams.OutIsErr:
+		return cli.Usage("the record holds the token, and standard output goes where standard error goes: into a log", "capture it, with $(...), a pipe or a redirection of standard output alone; or write it to a file: --lease FILE")
 	}
 	return nil
 }
 
 // privateFile names a new file in the directory that the CI keeps for the job.
-func (j *job) privateFile(files ci.Files) (string, error) {
+func privateFile(files ci.Files, random io.Reader) (string, error) {
 	if files.Private == "" {
 		hints := []string{"--lease FILE writes it to a file for a later revoke --lease FILE; --lease - to standard output"}
 		if files.Way != "" {
 			hints = append(hints, files.Way)
 		}
-		return "", usage("no place for the record, without which nothing can revoke the token", hints...)
+		return "", cli.Usage("no place for the record, without which nothing can revoke the token", hints...)
 	}
-	nonce, err := lease.NewNonce(j.Random)
+	nonce, err := lease.NewNonce(random)
 	if err != nil {
 		return "", err
 	}
@@ -139,67 +144,83 @@ func (j *job) privateFile(files ci.Files) (string, error) {
 // the container running, and its post step has looked for the token already.
 var errPosted = errors.New("the post step of this job has run already")
 
-// posted is [errPosted] when the post step has run. It may have been passed any record
-// that was kept, so the names that the token had before count too.
-func (p *createStore) posted() error {
-	if p.job.marks().IsPosted(p.saved) {
+// posted returns [errPosted] when the post step has run. It may have got any lease that
+// was saved, so the names that the token had before count too.
+func (s *createStore) posted() error {
+	if stepMarks(s.runner).IsPosted(s.saved) {
 		return errPosted
 	}
 	return nil
 }
 
-// Keep implements lease.Keeper. On standard output the record is written at the
-// end only: whoever reads it wants one object.
-func (p *createStore) Save(r lease.Lease) error {
-	p.isSaved = true
+// Save implements [lease.Store]. On standard output create writes the lease at the end
+// only: whoever reads it wants one object.
+func (s *createStore) Save(r lease.Lease) error {
+	s.isSaved = true
 	for _, name := range r.Names {
-		if !slices.Contains(p.saved, name) {
-			p.saved = append(p.saved, name)
+		if !slices.Contains(s.saved, name) {
+			s.saved = append(s.saved, name)
 		}
 	}
-	if err := p.posted(); err != nil {
+	if err := s.posted(); err != nil {
 		return err
 	}
-	if p.job.action {
+	if s.runner != nil {
 		line, err := r.Encode()
 		if err == nil {
-			err = p.job.write("state", func() error { return p.job.runner.SaveState(line) })
+			err = s.write("state", func() error { return s.runner.SaveState(line) })
 		}
 		if err != nil {
 			return err
 		}
 	}
-	if p.stateFile != nil {
-		if err := p.job.write("side file", func() error { return p.stateFile.Save(r) }); err != nil {
+	if s.stateFile != nil {
+		if err := s.write("side file", func() error { return s.stateFile.Save(r) }); err != nil {
 			return &ci.ChannelError{Channel: "side file", Variable: "GITHUB_STATE", Err: err}
 		}
 	}
-	if p.file != nil {
-		if err := p.job.write("record's file", func() error { return p.file.Save(r) }); err != nil {
+	if s.file != nil {
+		if err := s.write("record's file", func() error { return s.file.Save(r) }); err != nil {
 			return &ci.ChannelError{Channel: "record's file", Err: err}
 		}
 	}
 	return nil
 }
 
-// Mask implements lease.Keeper.
-func (p *createStore) Mask(texts []secret.String) error {
-	if log, ok := p.job.system.(masker); ok {
-		return p.job.write("masks", func() error { return log.Mask(texts...) })
+// Mask implements [lease.Store].
+func (s *createStore) Mask(texts []secret.String) error {
+	if log, ok := s.system.(masker); ok {
+		return s.write("masks", func() error { return log.Mask(texts...) })
 	}
 	return nil
 }
 
-// Drop implements lease.Keeper. What cannot be dropped costs the post step a
-// search that finds nothing.
-func (p *createStore) Clear() {
-	if p.job.action && p.isSaved {
-		_ = p.job.write("void state", func() error { return p.job.runner.SaveState(nil) })
+// Clear implements [lease.Store]. What cannot be cleared costs the post step a search
+// that finds nothing.
+func (s *createStore) Clear() {
+	if s.runner != nil && s.isSaved {
+		_ = s.write("void state", func() error { return s.runner.SaveState(nil) })
 	}
-	if p.stateFile != nil && p.isSaved {
-		_ = p.job.write("void side file", p.stateFile.Clear)
+	if s.stateFile != nil && s.isSaved {
+		_ = s.write("void side file", s.stateFile.Clear)
 	}
-	if p.file != nil {
-		_ = p.job.write("removal of the record's file", p.file.Remove)
+	if s.file != nil {
+		_ = s.write("removal of the record's file", s.file.Remove)
 	}
+}
+
+// stepMarks are what the steps of a job tell each other; none where this is not the
+// action.
+func stepMarks(runner *ci.GitHub) lease.Marks {
+	if runner == nil {
+		return lease.Marks{}
+	}
+	return lease.OpenMarks(runner.MarksFile())
+}
+
+// jobMarks are the marks of the job, also for a step that is not the action: the post
+// step of another one reads them.
+func jobMarks(system ci.System) lease.Marks {
+	runner, _ := system.(*ci.GitHub)
+	return stepMarks(runner)
 }

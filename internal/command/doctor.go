@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jenkins-token/jenkins-token/internal/cli"
 	"github.com/jenkins-token/jenkins-token/internal/lease"
 	"github.com/jenkins-token/jenkins-token/internal/settings"
 	"github.com/jenkins-token/jenkins-token/jenkins"
@@ -26,20 +27,44 @@ const (
 	doctorAddresses = 4                   // of a name that are told
 )
 
+// doctorCommand describes doctor.
+func doctorCommand() Command {
+	return Command{
+		Name: "doctor", Summary: "say whether a token could be created and revoked from here",
+		About: "Checks, one after the other, all that a token needs: proxy, name, connection, certificates, login, version, crumb, permission, list of tokens, clock. " +
+			"It changes nothing unless --write is given, and shows a refused credential no second time. No secret is in its output, so that it can go into a ticket.",
+		Settings: accountSettings(),
+		Flags: []cli.Flag{
+			{Name: "write", Text: "also make a token and revoke it", Boolean: true},
+			{Name: "json", Text: "the result as JSON on standard output", Boolean: true}, ciFlag(),
+		},
+		ExitCodes: []cli.ExitCode{
+			{Number: "0", Meaning: "it could"},
+			{Number: "1", Meaning: "it could not; the check that failed has a hint"},
+			wrongUse(),
+		},
+		Examples: []cli.Example{
+			{Purpose: "look without touching", Line: "jenkins-token doctor --url https://ci.example.com --username deploy"},
+			{Purpose: "make a token and revoke it, for a script", Line: "jenkins-token doctor --write --json"},
+		},
+		Run: doctor,
+	}
+}
+
 // doctor says whether a token could be created and revoked from here. Without
 // --write it only asks; after a check that failed, what stands on it is skipped,
 // so that a refused login is not repeated.
-func (j *job) doctor(ctx context.Context) error {
-	s, err := j.load(ctx, settings.ForAccount)
+func doctor(ctx context.Context, in *invocation) error {
+	s, err := loadSettings(ctx, in, settings.ForAccount)
 	if err != nil {
 		return err
 	}
-	client, err := j.accountClient(s)
+	client, err := newClients(in).account(s)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	d := &diagnosis{j: j, settings: s, client: client, end: j.Now().Add(s.Timeout)}
+	d := &diagnosis{in: in, settings: s, client: client, end: in.Clock.Now().Add(s.Timeout)}
 	work, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
 	d.examine(work)
@@ -86,7 +111,7 @@ func (d *diagnosis) given() string {
 const doctorPatience = 6 * time.Second
 
 func (d *diagnosis) patiently(ctx context.Context, f func() error) error {
-	return d.j.life(d.left()).Patiently(ctx, d.client, doctorPatience, f)
+	return newLife(d.in, d.left()).Patiently(ctx, d.client, doctorPatience, f)
 }
 
 // way checks how the controller is reached, without a credential.
@@ -105,7 +130,7 @@ func (d *diagnosis) way(ctx context.Context) {
 }
 
 func (d *diagnosis) proxy(seen jenkins.Connection, failed *jenkins.Error) {
-	variable, _ := settings.NewProxies(d.j.Lookup).Variable(d.settings.URL.Scheme)
+	variable, _ := settings.NewProxies(d.in.Env.Lookup).Variable(d.settings.URL.Scheme)
 	switch {
 	case is(failed, jenkins.KindProxy, jenkins.KindProxyAddress, jenkins.KindProxyLogin, jenkins.KindProxyRefused, jenkins.KindProxyForbidden, jenkins.KindProxyTarget, jenkins.KindProxyTLS):
 		d.fail("proxy", seen.Proxy+" from "+variable+": "+what(failed), failed)
@@ -188,7 +213,7 @@ func (d *diagnosis) chain(state *tls.ConnectionState) {
 		chain = state.VerifiedChains[0]
 	}
 	first := slices.MinFunc(chain, func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) })
-	left := first.NotAfter.Sub(d.j.Now())
+	left := first.NotAfter.Sub(d.in.Clock.Now())
 	found := fmt.Sprintf("%s, chain of %d, until %s (%d days)", certificate(chain[0]), len(chain), day(first.NotAfter), int(left/(24*time.Hour)))
 	if left < doctorExpiry {
 		d.warn("certificate", found, "it has to be renewed before it ends")
@@ -239,7 +264,7 @@ func (d *diagnosis) login(ctx context.Context) {
 	as := foreign(who.Name) + " by " + d.client.Credential().Kind().String()
 	switch {
 	case is(failed, jenkins.KindForbidden, jenkins.KindNotFound):
-		d.warn("login", "not to be seen, something blocks whoAmI: "+what(failed), d.j.advice(failed, d.settings)...)
+		d.warn("login", "not to be seen, something blocks whoAmI: "+what(failed), advice(failed, d.settings, d.in.action)...)
 	case err != nil:
 		d.fail("login", what(err), err)
 	case who.Anonymous:
@@ -322,7 +347,7 @@ func (d *diagnosis) list(ctx context.Context) error {
 	case is(failed, jenkins.KindRefused, jenkins.KindGateway):
 		d.fail("tokens", what(err), err)
 	case failed != nil:
-		d.warn("tokens", "not to be read, as sweep and the search for a lost token must: "+what(err), d.j.advice(failed, d.settings)...)
+		d.warn("tokens", "not to be read, as sweep and the search for a lost token must: "+what(err), advice(failed, d.settings, d.in.action)...)
 	case all.Listed > lease.Crowded:
 		d.warn("tokens", found, fmt.Sprintf("more than %d tokens make the controller slow", lease.Crowded))
 	case all.Over > 0:
@@ -343,7 +368,7 @@ func (d *diagnosis) count(ctx context.Context) (all tokenCount, err error) {
 		if token.Oversized {
 			all.Oversized++
 		}
-		if name, ours := lease.ParseName(token.Name); ours && (token.Expired || name.End.Before(d.j.Now())) {
+		if name, ours := lease.ParseName(token.Name); ours && (token.Expired || name.End.Before(d.in.Clock.Now())) {
 			all.Over++
 		} else if ours {
 			all.Living++

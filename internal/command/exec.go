@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jenkins-token/jenkins-token/internal/ci"
+	"github.com/jenkins-token/jenkins-token/internal/cli"
 	"github.com/jenkins-token/jenkins-token/internal/lease"
 	"github.com/jenkins-token/jenkins-token/internal/process"
 	"github.com/jenkins-token/jenkins-token/internal/secret"
@@ -18,94 +19,215 @@ import (
 	"github.com/jenkins-token/jenkins-token/jenkins"
 )
 
-// exec lends a token to one command.
-func (j *job) exec(ctx context.Context) error {
-	if err := j.requireKnownCI(); err != nil {
+// exitNotRevoked is the exit code when the command succeeded and its token was not
+// revoked.
+const exitNotRevoked = 3
+
+// execCommand describes exec.
+func execCommand() Command {
+	return Command{
+		Name: "exec", Arguments: "COMMAND [ARG...]", Summary: "lend a token to one command, and revoke it when that ends",
+		About: "Runs the command with a token in JENKINS_URL, JENKINS_USER_ID, JENKINS_USERNAME and JENKINS_API_TOKEN; of the settings below nothing else is left in its environment. " +
+			"Signals go on to the command and its children, and the second SIGINT or SIGTERM kills them. " +
+			"The token is replaced by *** in what the command prints. " +
+			"The token is revoked when the command has ended, whatever that left running; on a CI system also a few seconds after the first SIGINT or SIGTERM. " +
+			"On a person's own terminal nothing is replaced, and Control-C is the command's own. " +
+			"In the script of a step begin the line with exec, so that a signal to the shell gets here: exec jenkins-token exec -- make deploy",
+		Settings: creationSettings(), MaxArguments: cli.AnyNumber,
+		Flags: []cli.Flag{
+			{Name: "set", Value: "NAME=WHAT", Text: "set another variable, to token, username or url; may be given more than once"},
+			{Name: "auth-file", Value: "NAME", Text: "set NAME to the path of a file that holds username:token, which jenkins-cli reads with -auth @FILE"},
+			{Name: "netrc", Value: "NAME", Text: "set NAME to the path of a netrc file, which curl reads with --netrc-file FILE"},
+			{Name: "no-redact", Text: "leave what the command prints as it is", Boolean: true},
+			{Name: "lease", Value: "FILE", Text: "keep the record in a new file too, from which revoke can end the token after a kill -9"}, ciFlag(),
+		},
+		ExitCodes: []cli.ExitCode{
+			{Number: "0-255", Meaning: "that of the command, 128+n after the signal n"},
+			wrongUse(),
+			{Number: "3", Meaning: "the command succeeded, its token may live on, and on-revoke-failure is fail"},
+			{Number: "125", Meaning: "no token could be made; the command did not run"},
+			{Number: "126", Meaning: "the command cannot be run"},
+			{Number: "127", Meaning: "there is no such command"},
+			{Number: "130, 143", Meaning: "ended by SIGINT, SIGTERM before the command ran; what was made is undone"},
+		},
+		Examples: []cli.Example{
+			{Purpose: "a script that reads JENKINS_API_TOKEN", Line: "jenkins-token exec --url https://ci.example.com --username deploy -- ./trigger.sh"},
+			{Purpose: "a tool that reads another variable", Line: "jenkins-token exec --set JENKINS_PASSWORD=token -- terraform apply"},
+		},
+		Run: runWithToken,
+	}
+}
+
+// runWithToken runs one command with a temporary token.
+func runWithToken(ctx context.Context, in *invocation) error {
+	if err := requireKnownCI(in); err != nil {
 		return err
 	}
-	wanted, err := j.wanted()
+	extra, err := parseVariables(in.input)
 	if err != nil {
 		return err
 	}
-	s, err := j.load(ctx, settings.ForCreate)
+	s, err := loadSettings(ctx, in, settings.ForCreate)
 	if err != nil {
 		return err
 	}
-	path, err := j.LookPath(j.flags.args[0])
+	name := in.input.Args[0]
+	path, err := in.Files.LookPath(name)
 	if err != nil {
-		return j.cannotRun(err)
+		return cannotRun(name, err)
 	}
-	command := process.Command{Path: path, Args: j.flags.args, Stdin: j.Stdin, Stdout: j.Stdout, Stderr: j.Stderr, Orphans: j.IsPID1}
+	command := process.Command{
+		Path: path, Args: in.input.Args, Stdin: in.Streams.In, Stdout: in.Streams.Out, Stderr: in.Streams.Err, Orphans: in.Process.IsPID1,
+	}
 	// From here on every signal waits for its turn: it is this program's while the
-	// token is made, the command's while that runs, and this program's again.
-	j.Signals.listen(command.Signals()...)
-	l := &execStore{job: j}
-	record, err := j.createForCommand(ctx, s, l)
+	// token is created, the command's while that runs, and this program's again.
+	in.Process.Signals.Listen(command.Signals()...)
+	store := &execStore{system: in.system, write: in.write, redacts: !in.input.Set["no-redact"]}
+	created, err := createForCommand(ctx, in, s, store)
 	if err != nil {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx) // which ended with the watch
-	vars, remove, err := wanted.make(j.tempDir(), record)
+	vars, remove, err := extra.create(tempDir(in.system.Files()), created)
 	defer remove()
 	if err != nil {
-		j.undo(ctx, record, l)
-		return &exitError{exitBefore, err}
+		undo(ctx, in, s, created, store)
+		return &cli.ExitError{Code: cli.ExitNotStarted, Cause: err}
 	}
-	command.Env = secret.Hold(environment(j.Environ(), vars))
-	if !j.flags.set["no-redact"] {
-		command.Redact, command.Published = l.masks, j.onCI()
+	command.Env = secret.Hold(environment(in.Env.Environ(), vars))
+	if store.redacts {
+		command.Redact, command.Published = store.masks, onCI(in)
 	}
 	child, err := process.Start(command)
 	if err != nil {
-		j.undo(ctx, record, l)
-		return j.cannotRun(err)
+		undo(ctx, in, s, created, store)
+		return cannotRun(name, err)
 	}
-	r := &revocation{job: j, record: record, loan: l}
-	exit := child.Wait(j.Signals.incoming, func() { r.askedToEnd(ctx) })
+	r := &revocation{
+		lease: created, settings: s, store: store, report: newReporter(in),
+		pause: in.Clock.Pause, revoker: func() *lease.Revoker { return newRevoker(in, s, false) },
+	}
+	exit := child.Wait(in.Process.Signals.Incoming(), func() {
+		// Control-C on a person's terminal is the command's own matter, and so is a token
+		// that is not to be revoked.
+		if onCI(in) && created.Settings.Revoke {
+			r.revokeAfter(ctx, patience(ci.KillGrace(in.system.Name())))
+		}
+	})
 	remove()
 	r.stopWaiting()
-	return j.revokeAfterCommand(ctx, r, child, exit)
+	return revokeAfterCommand(ctx, in.Process.Signals, r, child, exit)
 }
 
 // onCI reports whether the program runs in a job, where a terminal is a log and a
 // cancelled job is killed soon, and not in a person's shell.
-func (j *job) onCI() bool {
-	text, _ := j.Lookup("CI")
-	return j.system.Name() != "plain" || text != "" && text != "false"
+func onCI(in *invocation) bool {
+	text, _ := in.Env.Lookup("CI")
+	return in.system.Name() != "plain" || text != "" && text != "false"
 }
 
 // patience is how long a command that was asked to end keeps its token, on a system
 // that then kills it after so long. The other half is for the revocation.
 func patience(grace time.Duration) time.Duration { return min(grace/2, 4*time.Second) }
 
+// createForCommand creates the token. A signal undoes it: the command never starts.
+func createForCommand(ctx context.Context, in *invocation, s *settings.Settings, store *execStore) (lease.Lease, error) {
+	if hidden := in.Process.NotHidden; hidden != nil {
+		in.system.Say(ci.Notice, "the command can read the environment of this program, and a credential there: "+hidden.Error())
+	}
+	var err error
+	if path := in.input.Text["lease"]; path != "" {
+		files := in.system.Files()
+		if public, refused := files.Refused(path); refused {
+			return lease.Lease{}, refusePublic(public, files)
+		}
+		if store.file, err = createLeaseFile(path); err != nil {
+			return lease.Lease{}, notStarted(err)
+		}
+	}
+	connect := newClients(in)
+	account, err := connect.account(s)
+	if err != nil {
+		store.Clear()
+		return lease.Lease{}, notStarted(err)
+	}
+	defer account.Close()
+	created, leftovers, err := lease.Create(ctx, newLife(in, s.Timeout), account, newRequest(connect, s), store)
+	if err != nil {
+		newReporter(in).leftovers(leftovers)
+		return created, notStarted(explained(err, account, s))
+	}
+	in.Process.Signals.Stop()
+	if errors.As(context.Cause(ctx), new(cli.Interrupted)) {
+		undo(ctx, in, s, created, store)
+		return created, lease.ErrInterrupted
+	}
+	in.system.Say(ci.Progress, subject(created)+" of "+created.Username+" is lent to the command")
+	warnOfLegacy(in.system, created)
+	return created, nil
+}
+
+// undo revokes a token that no command has seen.
+func undo(ctx context.Context, in *invocation, s *settings.Settings, created lease.Lease, store *execStore) {
+	leftovers := revokeUnpublished(ctx, newRevoker(in, s, false), created)
+	if len(leftovers) == 0 {
+		store.Clear()
+	}
+	newReporter(in).leftovers(leftovers)
+}
+
+// revokeAfterCommand revokes the token of a command that has ended, and returns the
+// command's exit code: no failure of ours hides that of the command.
+func revokeAfterCommand(ctx context.Context, signals *cli.Signals, r *revocation, child *process.Process, exit process.Exit) error {
+	ctx, hurry := context.WithCancel(ctx)
+	defer hurry()
+	if exit.Asked {
+		hurry() // whoever asked the command to end will not wait long for us
+	}
+	ctx = signals.Watch(ctx, func(code int) {
+		if !r.done {
+			r.report.leftovers([]lease.Leftover{{Lease: r.lease, Name: r.lease.TokenName, UUID: r.lease.TokenUUID, Err: lease.ErrInterrupted}})
+		}
+		signals.Leave(cmp.Or(exit.Code, code))
+	})
+	defer signals.Stop()
+	leftovers := r.finish(ctx, child.Finish)
+	switch {
+	case exit.Code != 0:
+		return &cli.ExitError{Code: exit.Code}
+	case len(leftovers) > 0 && r.settings.OnRevokeFailure == settings.Fail:
+		return &cli.ExitError{Code: exitNotRevoked, Cause: errors.New("the command succeeded, but its token may outlive it")}
+	}
+	return nil
+}
+
 // revocation is what becomes of the token of a running command. On a CI system it is
 // revoked some seconds after the command was asked to end, even when the command goes
 // on, because the system is about to kill both. Otherwise, and where that failed, it
 // is revoked when the command has ended.
 type revocation struct {
-	job    *job
-	record lease.Lease
-	loan   *execStore
+	lease    lease.Lease
+	settings *settings.Settings
+	store    *execStore
+	report   reporter
+	pause    func(context.Context, time.Duration) error
+	revoker  func() *lease.Revoker
 
-	stop context.CancelFunc // ends the wait for the time; nil when the command was not asked to end
-	over chan struct{}      // closed when the wait has ended, and what it did is done
-	// The rest is read after over.
-	done bool             // the token is revoked, and that is said
-	left []lease.Leftover // what may be left, where a refused login keeps it from being tried again
+	stop    context.CancelFunc // ends the wait for the time; nil when the command was not asked to end
+	stopped chan struct{}      // closed when the wait has ended, and what it did is done
+	// The rest is read after stopped.
+	done      bool             // the token is revoked, and that is said
+	leftovers []lease.Leftover // said, where a refused login keeps it from being tried again
 }
 
-// askedToEnd begins the wait. Control-C on a person's terminal is the command's own
-// matter, and so is a token that is not to be revoked.
-func (r *revocation) askedToEnd(ctx context.Context) {
-	if !r.job.onCI() || !r.record.Settings.Revoke {
-		return
-	}
+// revokeAfter begins to wait, and then revokes the token.
+func (r *revocation) revokeAfter(ctx context.Context, wait time.Duration) {
 	waiting, stop := context.WithCancel(ctx)
-	r.stop, r.over = stop, make(chan struct{})
+	r.stop, r.stopped = stop, make(chan struct{})
 	go func() {
-		defer close(r.over)
-		if r.job.Pause(waiting, patience(ci.KillGrace(r.job.system.Name()))) == nil {
-			r.early(ctx)
+		defer close(r.stopped)
+		if r.pause(waiting, wait) == nil {
+			r.revokeEarly(ctx)
 		}
 	}()
 }
@@ -114,156 +236,125 @@ func (r *revocation) askedToEnd(ctx context.Context) {
 func (r *revocation) stopWaiting() {
 	if r.stop != nil {
 		r.stop()
-		<-r.over
+		<-r.stopped
 	}
 }
 
-// early revokes the token while the command runs. It does nothing that can wait, takes
-// no longer than the grace, and says at once what came of it.
-func (r *revocation) early(ctx context.Context) {
-	j := r.job
-	releaser := j.releaser(j.account, false)
-	releaser.Life.Timeout = min(j.account.Timeout, lease.Grace)
-	record := r.record
-	record.Settings.Sweep = false
-	ending, left := releaser.Revoke(ctx, record)
-	if r.done = len(left) == 0; r.done {
-		r.loan.Clear()
-		j.sayOutcome(record, ending)
+// revokeEarly revokes the token while the command runs. It does nothing that can wait,
+// takes no longer than the grace, and says at once what came of it.
+func (r *revocation) revokeEarly(ctx context.Context) {
+	revoker := r.revoker()
+	revoker.Life.Timeout = min(r.settings.Timeout, lease.Grace)
+	early := r.lease
+	early.Settings.Sweep = false
+	outcome, leftovers := revoker.Revoke(ctx, early)
+	if r.done = len(leftovers) == 0; r.done {
+		r.store.Clear()
+		r.report.outcome(early, outcome)
 		return
 	}
-	for _, one := range left {
+	for _, one := range leftovers {
 		failed, ok := errors.AsType[*jenkins.Error](one.Err)
 		if ok && (failed.Kind == jenkins.KindRefused || failed.Kind == jenkins.KindRepeated) {
-			r.left = left
-			j.report(left)
+			r.leftovers = leftovers
+			r.report.leftovers(leftovers)
 			return
 		}
 	}
-	for _, one := range left {
-		j.system.Say(ci.Notice, leftoverText(one, 1)+"; this is tried again when the command has ended")
+	for _, one := range leftovers {
+		r.report.system.Say(ci.Notice, leftoverText(one, 1)+"; this is tried again when the command has ended")
 	}
 }
 
-// lend makes the token. A signal undoes it: the command never starts.
-func (j *job) createForCommand(ctx context.Context, s *settings.Settings, l *execStore) (lease.Lease, error) {
-	if j.NotHidden != nil {
-		j.system.Say(ci.Notice, "the command can read the environment of this program, and a credential there: "+j.NotHidden.Error())
+// finish revokes the token, unless that is done, and returns what may be left of it.
+// close is called before anything is said: it ends what the command still prints.
+func (r *revocation) finish(ctx context.Context, close func()) []lease.Leftover {
+	if r.done || r.leftovers != nil { // said already
+		close()
+		return r.leftovers
 	}
-	var err error
-	if path := j.flags.text["lease"]; path != "" {
-		files := j.system.Files()
-		if public, refused := files.Refused(path); refused {
-			return lease.Lease{}, refuse(public, files)
-		}
-		if l.file, err = createLeaseFile(path); err != nil {
-			return lease.Lease{}, before(err)
-		}
-	}
-	account, err := j.accountClient(s)
-	if err != nil {
-		l.Clear()
-		return lease.Lease{}, before(err)
-	}
-	defer account.Close()
-	record, left, err := lease.Create(ctx, j.life(s.Timeout), account, j.request(s), l)
-	if err != nil {
-		j.report(left)
-		return record, before(explained(err, account, s))
-	}
-	j.Signals.stop()
-	if errors.As(context.Cause(ctx), new(Interrupted)) {
-		j.undo(ctx, record, l)
-		return record, lease.ErrInterrupted
-	}
-	j.system.Say(ci.Progress, subject(record)+" of "+record.Username+" is lent to the command")
-	j.warnOfLegacy(record)
-	return record, nil
-}
-
-// undo ends a token that no command has seen.
-func (j *job) undo(ctx context.Context, r lease.Lease, l *execStore) {
-	left := j.revokeUnpublished(ctx, r)
-	if len(left) == 0 {
-		l.Clear()
-	}
-	j.report(left)
-}
-
-// reclaim ends the token of a command that has ended, and gives the command's
-// exit code: no failure of ours hides that of the command.
-func (j *job) revokeAfterCommand(ctx context.Context, r *revocation, child *process.Process, exit process.Exit) error {
-	s := j.account
-	ctx, hurry := context.WithCancel(ctx)
-	defer hurry()
-	if exit.Asked {
-		hurry() // whoever asked the command to end will not wait long for us
-	}
-	ctx = j.Signals.watch(ctx, func(code int) {
-		if !r.done {
-			j.report([]lease.Leftover{{Lease: r.record, Name: r.record.TokenName, UUID: r.record.TokenUUID, Err: lease.ErrInterrupted}})
-		}
-		j.Signals.leave(cmp.Or(exit.Code, code))
-	})
-	defer j.Signals.stop()
-	var ending lease.Outcome
-	var left []lease.Leftover
-	if !r.done && r.left == nil {
-		releaser := j.releaser(s, false)
-		releaser.Life.Timeout = s.Timeout
-		ending, left = releaser.Revoke(ctx, r.record)
-	}
-	child.Finish()
+	revoker := r.revoker()
+	revoker.Life.Timeout = r.settings.Timeout
+	outcome, leftovers := revoker.Revoke(ctx, r.lease)
+	close()
 	switch {
-	case r.done:
-	case r.left != nil:
-		left = r.left
-	case ending == lease.Kept && r.record.Settings.Legacy != settings.LegacyRead:
-		j.report([]lease.Leftover{keptLeftover(r.record)})
-	case len(left) == 0:
-		r.loan.Clear()
-		j.sayOutcome(r.record, ending)
+	case outcome == lease.Kept && r.lease.Settings.Legacy != settings.LegacyRead:
+		r.report.leftovers([]lease.Leftover{keptLeftover(r.lease)})
+	case len(leftovers) == 0:
+		r.store.Clear()
+		r.report.outcome(r.lease, outcome)
 	}
-	if r.left == nil { // else it is said already
-		j.report(left)
+	r.report.leftovers(leftovers)
+	return leftovers
+}
+
+// execStore is where exec keeps the lease: in memory, and in a file when one is named.
+// It implements [lease.Store]. Nothing is masked in the log by printing it, because the
+// log may be read by anybody: the command's own output is what could show it, and is
+// redacted.
+type execStore struct {
+	system  ci.System
+	write   writer
+	redacts bool
+	file    *lease.File
+	masks   []secret.String
+}
+
+// Save implements [lease.Store].
+func (s *execStore) Save(r lease.Lease) error {
+	if s.file == nil {
+		return nil
 	}
-	switch {
-	case exit.Code != 0:
-		return &exitError{code: exit.Code}
-	case len(left) > 0 && s.OnRevokeFailure == settings.Fail:
-		return &exitError{exitRevoke, errors.New("the command succeeded, but its token may outlive it")}
+	if err := s.write("record's file", func() error { return s.file.Save(r) }); err != nil {
+		return &ci.ChannelError{Channel: "record's file", Err: err}
 	}
 	return nil
 }
 
-// before gives an error the exit code of a failure before the command ran. Wrong
+// Mask implements [lease.Store]. Where an agent redacts the log, it gets the masks too:
+// it also sees what other commands of the job print.
+func (s *execStore) Mask(texts []secret.String) error {
+	s.masks = texts
+	if agent, ok := s.system.(redactingAgent); ok && s.redacts {
+		agent.Redact(texts...)
+	}
+	return nil
+}
+
+// Clear implements [lease.Store].
+func (s *execStore) Clear() {
+	if s.file != nil {
+		_ = s.write("removal of the record's file", s.file.Remove)
+	}
+}
+
+// notStarted gives an error the exit code of a failure before the command ran. Wrong
 // use, and a signal, keep their own.
-func before(err error) error {
-	if _, wrong := errors.AsType[*usageError](err); wrong {
+func notStarted(err error) error {
+	if _, wrong := errors.AsType[*cli.UsageError](err); wrong {
 		return err
 	}
 	if errors.Is(err, lease.ErrInterrupted) {
 		return err
 	}
-	return &exitError{exitBefore, err}
+	return &cli.ExitError{Code: cli.ExitNotStarted, Cause: err}
 }
 
 // cannotRun is a command that cannot be run, with the exit code that a shell
 // gives.
-func (j *job) cannotRun(err error) error {
-	name := j.flags.args[0]
+func cannotRun(name string, err error) error {
 	if unfound, ok := errors.AsType[*exec.Error](err); ok {
 		err = unfound.Err
 	} else if failed, ok := errors.AsType[*fs.PathError](err); !ok || failed.Op != "fork/exec" {
-		return &exitError{exitBefore, fmt.Errorf("%s cannot be started: %w", name, cause(err))}
+		return &cli.ExitError{Code: cli.ExitNotStarted, Cause: fmt.Errorf("%s cannot be started: %w", name, cause(err))}
 	}
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
-		return &exitError{exitNotFound, fmt.Errorf("%s: there is no such command", name)}
+		return &cli.ExitError{Code: cli.ExitNotFound, Cause: fmt.Errorf("%s: there is no such command", name)}
 	case errors.Is(err, fs.ErrNotExist):
-		return &exitError{exitNotFound, fmt.Errorf("%s: there is no such file, or its first line names an interpreter that is not there", name)}
+		return &cli.ExitError{Code: cli.ExitNotFound, Cause: fmt.Errorf("%s: there is no such file, or its first line names an interpreter that is not there", name)}
 	case errors.Is(err, syscall.ENOEXEC):
-		return &exitError{exitNotRunning, fmt.Errorf("%s cannot be run: no program for this machine, and no script whose first line begins with #! and names an interpreter", name)}
+		return &cli.ExitError{Code: cli.ExitCannotRun, Cause: fmt.Errorf("%s cannot be run: no program for this machine, and no script whose first line begins with #! and names an interpreter", name)}
 	}
-	return &exitError{exitNotRunning, fmt.Errorf("%s cannot be run: %w", name, cause(err))}
+	return &cli.ExitError{Code: cli.ExitCannotRun, Cause: fmt.Errorf("%s cannot be run: %w", name, cause(err))}
 }

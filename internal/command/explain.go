@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/jenkins-token/jenkins-token/internal/ci"
+	"github.com/jenkins-token/jenkins-token/internal/cli"
 	"github.com/jenkins-token/jenkins-token/internal/file"
 	"github.com/jenkins-token/jenkins-token/internal/lease"
 	"github.com/jenkins-token/jenkins-token/internal/settings"
@@ -23,9 +24,9 @@ type requestError struct {
 func (e *requestError) Unwrap() error { return e.error }
 
 // hints says what to do about an error, in at most two lines.
-func (j *job) hints(err error) []string {
-	if wrong, ok := errors.AsType[*usageError](err); ok {
-		return wrong.hints
+func hints(err error, action bool) []string {
+	if wrong, ok := errors.AsType[*cli.UsageError](err); ok {
+		return wrong.Hints
 	}
 	if wrong, ok := errors.AsType[*settings.Error](err); ok {
 		return wrong.Hints()
@@ -77,12 +78,12 @@ func (j *job) hints(err error) []string {
 	if about != nil {
 		s = about.given
 	}
-	hints := j.advice(failed, s)
-	return hints[:min(2, len(hints))]
+	all := advice(failed, s, action)
+	return all[:min(2, len(all))]
 }
 
 // advice is what to do about an answer of the controller.
-func (j *job) advice(failed *jenkins.Error, s *settings.Settings) []string {
+func advice(failed *jenkins.Error, s *settings.Settings, action bool) []string {
 	token := failed.Credential == jenkins.CredentialAPIToken
 	if last, ok := failed.Err.(*jenkins.Error); ok && failed.Kind == jenkins.KindSpent {
 		failed = last
@@ -161,7 +162,7 @@ func (j *job) advice(failed *jenkins.Error, s *settings.Settings) []string {
 	case jenkins.KindPage, jenkins.KindCut:
 		return []string{"nothing was decided from a page that is not understood; please report the version of the controller"}
 	}
-	return j.connection(failed)
+	return connection(failed, action)
 }
 
 // legacyHints says what can be done with a controller before 2.129.
@@ -198,7 +199,7 @@ func doubt(s *settings.Settings) string {
 }
 
 // connection explains a request without an answer.
-func (j *job) connection(failed *jenkins.Error) []string {
+func connection(failed *jenkins.Error, action bool) []string {
 	host := failed.Host
 	if i := strings.LastIndexByte(host, ':'); i > 0 && !strings.HasSuffix(host, "]") {
 		host = host[:i]
@@ -239,7 +240,7 @@ func (j *job) connection(failed *jenkins.Error) []string {
 	case jenkins.KindResolve:
 		return []string{"a name of a service container is known only in its job's network; VPN names only to a runner inside"}
 	case jenkins.KindConnect:
-		if jenkins.IsLoopback(strings.Trim(host, "[]")) && j.action {
+		if jenkins.IsLoopback(strings.Trim(host, "[]")) && action {
 			return []string{"in a container action localhost is the action's own container: use the name of the service container, or the host's address"}
 		}
 		return []string{"is the controller running, and may this machine reach it?"}

@@ -246,12 +246,16 @@ func (s *siege) run(name string) result {
 	}
 	var stdout, stderr bytes.Buffer
 	p := &command.Program{
-		Args:   []string{name},
-		Lookup: func(key string) (string, bool) { text, ok := s.env[key]; return text, ok },
-		Stdin:  strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, ReadFile: os.ReadFile,
-		Hostname: "builder", Now: func() time.Time { return hostileNoon },
-		Pause:  func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
-		Random: rand.NewChaCha8([32]byte{byte(len(name))}), Version: "jenkins-token v0.0.0",
+		Args:    []string{name},
+		Version: "jenkins-token v0.0.0",
+		Env:     command.Env{Lookup: func(key string) (string, bool) { text, ok := s.env[key]; return text, ok }, Hostname: "builder"},
+		Streams: command.Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr},
+		Files:   command.Files{Read: os.ReadFile},
+		Clock: command.Clock{
+			Now:   func() time.Time { return hostileNoon },
+			Pause: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
+		},
+		Random: rand.NewChaCha8([32]byte{byte(len(name))}),
 	}
 	ended := make(chan int, 1)
 	go func() { ended <- p.Run(s.t.Context()) }()

@@ -1,25 +1,49 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/jenkins-token/jenkins-token/internal/cli"
 )
 
-// install copies the program, for images that have no cp.
-func (j *job) install() error {
-	if len(j.flags.args) != 1 {
-		return usage("install: no directory is given", "jenkins-token install DIR writes DIR/jenkins-token")
+// installCommand describes install.
+func installCommand() Command {
+	return Command{
+		Name: "install", Arguments: "DIR", Summary: "copy the program to DIR/jenkins-token",
+		MaxArguments: 1,
+		About: "Copies the program, for images without cp: an init container installs it into a volume that another container shares. The file is whole or not there. " +
+			"With --unreadable other users can run the copy and not read it (mode 0711): on Linux no other process of theirs can then read its environment, not even in the moment before the program protects itself.",
+		Flags: []cli.Flag{{Name: "unreadable", Text: "let other users run the copy and not read it", Boolean: true}},
+		ExitCodes: []cli.ExitCode{
+			{Number: "0", Meaning: "the file is there; its path is printed"},
+			{Number: "1", Meaning: "it could not be written"},
+			{Number: "2", Meaning: "wrong use"},
+		},
+		Examples: []cli.Example{
+			{Purpose: "into a shared volume", Line: "jenkins-token install /shared"},
+			{Purpose: "into a directory of PATH", Line: "jenkins-token install /usr/local/bin"},
+		},
+		Run: install,
 	}
-	path, err := j.Executable()
+}
+
+// install copies the program, for images that have no cp.
+func install(_ context.Context, in *invocation) error {
+	if len(in.input.Args) != 1 {
+		return cli.Usage("install: no directory is given", "jenkins-token install DIR writes DIR/jenkins-token")
+	}
+	path, err := in.Files.Executable()
 	if err != nil {
 		return errors.New("install: the program does not know its own file")
 	}
-	target := filepath.Join(j.flags.args[0], "jenkins-token")
+	target := filepath.Join(in.input.Args[0], "jenkins-token")
 	mode := os.FileMode(0o755)
-	if j.flags.set["unreadable"] {
+	if in.input.Set["unreadable"] {
 		// Linux keeps the memory and the environment of a program that its user cannot
 		// read from other processes, from its first instruction on (exec, would_dump).
 		mode = 0o711
@@ -27,7 +51,7 @@ func (j *job) install() error {
 	if err := copyFile(path, target, mode); err != nil {
 		return fmt.Errorf("install: %w", cause(err))
 	}
-	_, err = fmt.Fprintln(j.Stdout, target)
+	_, err = fmt.Fprintln(in.Streams.Out, target)
 	return err
 }
 

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jenkins-token/jenkins-token/internal/cli"
 	"github.com/jenkins-token/jenkins-token/internal/command"
 )
 
@@ -46,10 +47,10 @@ func TestMain(m *testing.M) {
 func play() int {
 	p := newProgram(os.Args, os.LookupEnv, os.Stdin, os.Stdout, os.Stderr, 1)
 	now := noon
-	p.Now = func() time.Time { return now }
-	p.Pause = func(ctx context.Context, d time.Duration) error { now = now.Add(d); return ctx.Err() }
-	ctx, signals := command.Interruptible(context.Background(), os.Exit)
-	p.Signals = signals
+	p.Clock.Now = func() time.Time { return now }
+	p.Clock.Pause = func(ctx context.Context, d time.Duration) error { now = now.Add(d); return ctx.Err() }
+	ctx, signals := cli.Interruptible(context.Background(), command.SignalGrace, os.Exit)
+	p.Process.Signals = signals
 	trace := os.NewFile(3, "trace")
 	if _, err := trace.Stat(); err != nil {
 		return p.Run(ctx)
@@ -123,9 +124,12 @@ func newProgram(args []string, lookup func(string) (string, bool), stdin io.Read
 	var key [32]byte
 	binary.LittleEndian.PutUint64(key[:], seed)
 	return &command.Program{
-		Args: args, Lookup: lookup, Stdin: stdin, Stdout: stdout, Stderr: stderr,
-		ReadFile: os.ReadFile, Exists: exists, Executable: os.Executable, Hostname: "builder",
-		Random: rand.NewChaCha8(key), Version: "jenkins-token v0.0.0 (commit 0000000, go1.26 linux/amd64)",
+		Args:    args,
+		Version: "jenkins-token v0.0.0 (commit 0000000, go1.26 linux/amd64)",
+		Env:     command.Env{Lookup: lookup, Hostname: "builder"},
+		Streams: command.Streams{In: stdin, Out: stdout, Err: stderr},
+		Files:   command.Files{Read: os.ReadFile, Exists: exists, Executable: os.Executable},
+		Random:  rand.NewChaCha8(key),
 	}
 }
 

@@ -87,12 +87,13 @@ func (w *oidcWorld) runArgs(args ...string) (string, int) {
 	w.t.Helper()
 	var out bytes.Buffer
 	p := &command.Program{
-		Args:   args,
-		Lookup: func(name string) (string, bool) { text, ok := w.env[name]; return text, ok },
-		Stdin:  strings.NewReader(""), Stdout: &out, Stderr: &out,
-		ReadFile: os.ReadFile, Exists: func(string) bool { return false }, Executable: os.Executable,
-		Now: w.now, Random: rand.Reader, Version: "jenkins-token v0.0.0",
-		Pause: func(ctx context.Context, d time.Duration) error { w.pass(d); return ctx.Err() },
+		Args:    args,
+		Version: "jenkins-token v0.0.0",
+		Env:     command.Env{Lookup: func(name string) (string, bool) { text, ok := w.env[name]; return text, ok }},
+		Streams: command.Streams{In: strings.NewReader(""), Out: &out, Err: &out},
+		Files:   command.Files{Read: os.ReadFile, Exists: func(string) bool { return false }, Executable: os.Executable},
+		Clock:   command.Clock{Now: w.now, Pause: func(ctx context.Context, d time.Duration) error { w.pass(d); return ctx.Err() }},
+		Random:  rand.Reader,
 	}
 	code := p.Run(w.t.Context())
 	w.out.WriteString(unixLines(out.String()))

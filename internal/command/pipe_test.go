@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jenkins-token/jenkins-token/internal/command"
+	"github.com/jenkins-token/jenkins-token/internal/cli"
 )
 
 // piped runs a command whose password comes from a pipe.
@@ -19,7 +19,7 @@ func piped(t *testing.T, ctx context.Context, more map[string]string, read func(
 	var out bytes.Buffer
 	lookup := func(name string) (string, bool) { text, ok := env[name]; return text, ok }
 	p := newProgram(args, lookup, strings.NewReader(""), &out, &out, 1)
-	p.Now, p.ReadGiven = time.Now, read
+	p.Clock.Now, p.Files.ReadGiven = time.Now, read
 	code = p.Run(ctx)
 	return code, out.String()
 }
@@ -29,7 +29,7 @@ func TestASignalEndsTheWaitForAPipe(t *testing.T) {
 	for _, args := range [][]string{{"create", "--lease", "never.json"}, {"exec", "--", "true"}, {"sweep"}, {"doctor"}} {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		waiting := func(ctx context.Context, _ string) ([]byte, error) {
-			cancel(command.Interrupted{Code: 143})
+			cancel(cli.Interrupted{Code: 143})
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}

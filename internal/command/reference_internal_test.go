@@ -17,6 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/jenkins-token/jenkins-token/internal/ci"
+	"github.com/jenkins-token/jenkins-token/internal/cli"
 	"github.com/jenkins-token/jenkins-token/internal/lease"
 	"github.com/jenkins-token/jenkins-token/internal/page"
 	"github.com/jenkins-token/jenkins-token/internal/settings"
@@ -61,28 +62,33 @@ func quotedAll(texts []string) string {
 
 func commandTable() string {
 	rows := [][]string{{"command", "what it does"}}
-	for _, v := range commands() {
-		rows = append(rows, []string{quoted(strings.TrimSpace(v.name + " " + v.arguments)), v.text})
+	for _, v := range app().Commands {
+		rows = append(rows, []string{quoted(strings.TrimSpace(v.Name + " " + v.Arguments)), v.Summary})
 	}
 	return page.Table(rows...)
 }
 
 func flagTable() string {
 	rows := [][]string{{"command", "flag", "meaning"}}
-	for _, v := range commands() {
-		for _, o := range v.options {
-			rows = append(rows, []string{quoted(v.name), quoted(strings.TrimSpace("--" + o.name + " " + o.meta)), o.text})
+	for _, v := range app().Commands {
+		for _, o := range v.Flags {
+			rows = append(rows, []string{quoted(v.Name), quoted(strings.TrimSpace("--" + o.Name + " " + o.Value)), o.Text})
 		}
 	}
 	return page.Table(rows...)
 }
 
+// takes reports whether a command takes a setting.
+func takes(c Command, name string) bool {
+	return slices.ContainsFunc(c.Settings, func(s cli.Flag) bool { return s.Name == name })
+}
+
 // takers are the commands that take a setting.
 func takers(s settings.Setting) []string {
 	var names []string
-	for _, v := range commands() {
-		if v.takes(s) && !slices.ContainsFunc(v.options, func(o option) bool { return o.name == s.Name }) {
-			names = append(names, v.name)
+	for _, v := range app().Commands {
+		if takes(v, s.Name) && !slices.ContainsFunc(v.Flags, func(o cli.Flag) bool { return o.Name == s.Name }) {
+			names = append(names, v.Name)
 		}
 	}
 	return names
@@ -154,11 +160,11 @@ func TestSpellings(t *testing.T) {
 	if !maps.Equal(asked, want) {
 		t.Errorf("got  %q\nwant %q", slices.Sorted(maps.Keys(asked)), slices.Sorted(maps.Keys(want)))
 	}
-	for _, v := range commands() {
+	for _, v := range app().Commands {
 		for _, s := range settings.All() {
-			f, err := parse(v.name, []string{"--" + s.Name + "=true"})
-			if got := err == nil && f.text[s.Name] == "true"; got != (v.takes(s) && !s.Secret) && s.Name != "label" {
-				t.Errorf("%s: --%s taken: got %t", v.name, s.Name, got)
+			_, in, err := app().Parse(v.Name, []string{"--" + s.Name + "=true"})
+			if got := err == nil && in.Text[s.Name] == "true"; got != (takes(v, s.Name) && !s.Secret) && s.Name != "label" {
+				t.Errorf("%s: --%s taken: got %t", v.Name, s.Name, got)
 			}
 		}
 	}
@@ -166,9 +172,9 @@ func TestSpellings(t *testing.T) {
 
 func codeTable() string {
 	rows := [][]string{{"command", "exit code", "when"}}
-	for _, v := range commands() {
-		for _, c := range v.codes {
-			rows = append(rows, []string{quoted(v.name), c.number, c.meaning})
+	for _, v := range app().Commands {
+		for _, c := range v.ExitCodes {
+			rows = append(rows, []string{quoted(v.Name), c.Number, c.Meaning})
 		}
 	}
 	return page.Table(rows...)
@@ -178,8 +184,10 @@ func codeTable() string {
 func TestEveryExitCodeIsTold(t *testing.T) {
 	t.Parallel()
 	told := codeTable()
-	for name, value := range constants(t, ".") {
-		if text := value.ExactString(); strings.HasPrefix(name, "exit") && !regexp.MustCompile(`\b`+text+`\b`).MatchString(told) {
+	all := constants(t, ".")
+	maps.Copy(all, constants(t, "../cli"))
+	for name, value := range all {
+		if text := value.ExactString(); strings.HasPrefix(strings.ToLower(name), "exit") && !regexp.MustCompile(`\b`+text+`\b`).MatchString(told) {
 			t.Errorf("%s: %s is no exit code of any command", name, text)
 		}
 	}
@@ -317,6 +325,5 @@ func exampleName() lease.Name {
 func exampleAgent() string {
 	env := map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "acme/web", "GITHUB_RUN_ID": "17263512", "GITHUB_RUN_ATTEMPT": "1"}
 	system, _ := ci.Detect(ci.Environment{Lookup: func(name string) (string, bool) { return env[name], true }, Stdout: io.Discard, Stderr: io.Discard}, "")
-	j := &job{Program: &Program{Version: "jenkins-token v1.2.3 (commit …)"}, system: system}
-	return j.userAgent()
+	return clients{system: system, version: "jenkins-token v1.2.3 (commit …)"}.userAgent()
 }

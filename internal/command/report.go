@@ -13,45 +13,75 @@ import (
 	"github.com/jenkins-token/jenkins-token/jenkins"
 )
 
-// report tells what may outlive the job: in the log, and on the page of the run.
-func (j *job) report(left []lease.Leftover) {
-	if len(left) == 0 {
+// reporter tells what became of tokens: in the log, and on the page of the run.
+type reporter struct {
+	system ci.System
+	write  writer
+}
+
+func newReporter(in *invocation) reporter { return reporter{in.system, in.write} }
+
+// leftovers tells what may outlive the job.
+func (r reporter) leftovers(leftovers []lease.Leftover) {
+	if len(leftovers) == 0 {
 		return
 	}
 	var summary strings.Builder
 	summary.WriteString("### Jenkins tokens that may outlive this job\n\n")
-	for _, one := range groupLeftovers(left) {
+	for _, one := range groupLeftovers(leftovers) {
 		text, level := leftoverText(one.Leftover, one.more), ci.Warning
 		if one.Outcome == lease.Kept {
 			level = ci.Notice
 		}
-		j.system.Say(level, text)
+		r.system.Say(level, text)
 		fmt.Fprintf(&summary, "- %s\n", markdown(text))
 	}
-	if page, ok := j.system.(summarizer); ok {
-		j.toPage(page, summary.String())
+	r.summary(summary.String())
+}
+
+// summary adds Markdown to the page of the run, where there is one. A failure to do so is
+// a notice only.
+func (r reporter) summary(markdown string) {
+	page, ok := r.system.(summarizer)
+	if !ok {
+		return
+	}
+	if err := r.write("summary", func() error { return page.Summary(markdown) }); err != nil {
+		r.system.Say(ci.Notice, err.Error())
 	}
 }
 
-// toPage adds Markdown to the page of the run. That it cannot is worth a notice, and no
-// failure.
-func (j *job) toPage(page summarizer, markdown string) {
-	if err := j.write("summary", func() error { return page.Summary(markdown) }); err != nil {
-		j.system.Say(ci.Notice, err.Error())
+// outcome tells what became of the token of a lease that needs nothing more.
+func (r reporter) outcome(of lease.Lease, outcome lease.Outcome) {
+	switch {
+	case outcome == lease.Kept:
+		r.system.Say(ci.Notice, subject(of)+" of "+of.Username+" is left as it was: legacy is read")
+	case outcome == lease.Gone && !of.Complete() && of.TokenUUID == "":
+		r.system.Say(ci.Progress, "no token named "+nameOf(of)+" was found")
+	case outcome == lease.Revoked && of.TokenUUID == "" && !of.Legacy():
+		// Said when it was found, by its name.
+	case outcome == lease.Gone && of.Legacy():
+		r.system.Say(ci.Progress, subject(of)+" of "+of.Username+" was changed already")
+	case outcome == lease.Gone:
+		r.system.Say(ci.Progress, subject(of)+" was gone already")
+	case of.Legacy():
+		r.system.Say(ci.Progress, subject(of)+" of "+of.Username+" is changed: the one before is dead")
+	default:
+		r.system.Say(ci.Progress, subject(of)+" is revoked")
 	}
 }
 
-// leftovers are a leftover, and how many others differ from it in their name alone: the
-// same command finds them all.
+// leftoverGroup is a leftover, and how many others differ from it in their name alone:
+// the same command finds them all.
 type leftoverGroup struct {
 	lease.Leftover
 	more int
 }
 
-// merged says once what would be said of many names.
-func groupLeftovers(left []lease.Leftover) []leftoverGroup {
+// groupLeftovers joins leftovers of which the same would be said.
+func groupLeftovers(leftovers []lease.Leftover) []leftoverGroup {
 	var all []leftoverGroup
-	for _, one := range left {
+	for _, one := range leftovers {
 		i := slices.IndexFunc(all, func(known leftoverGroup) bool {
 			return one.Outcome == lease.Unknown && known.Outcome == lease.Unknown && one.Lease.URL == known.Lease.URL &&
 				one.Err != nil && known.Err != nil && one.Err.Error() == known.Err.Error()
@@ -65,7 +95,7 @@ func groupLeftovers(left []lease.Leftover) []leftoverGroup {
 	return all
 }
 
-// remains says what is left, where to end it, and until when it lives.
+// leftoverText says what is left, where to revoke it, and until when it is valid.
 func leftoverText(one lease.Leftover, more int) string {
 	var b strings.Builder
 	token := "token " + one.Name
@@ -100,13 +130,13 @@ func leftoverText(one lease.Leftover, more int) string {
 	case one.Outcome == lease.Undurable:
 		b.WriteString("; a token made and revoked at " + page + " makes the controller save the account")
 	default:
-		b.WriteString("; revoke it at " + page + revokeCommand(one))
+		b.WriteString("; revoke it at " + page + revokeHint(one))
 	}
 	end, named := one.Lease.Until()
 	switch own := one.UUID != "" && one.UUID == one.Lease.TokenUUID; {
 	case own && one.Lease.ExpiresAt != "":
 		b.WriteString("; the controller ends it no later than " + one.Lease.ExpiresAt)
-	case named && (own || endless(one)):
+	case named && (own || neverExpires(one)):
 		b.WriteString("; a sweep revokes it after " + end.Format(time.RFC3339) + ", the controller itself never")
 	case named:
 		// No answer said whether the controller ends it.
@@ -115,8 +145,8 @@ func leftoverText(one lease.Leftover, more int) string {
 	return b.String()
 }
 
-// endless reports whether the controller is known to be one that ends no tokens.
-func endless(one lease.Leftover) bool {
+// neverExpires reports whether the controller is known to end no tokens.
+func neverExpires(one lease.Leftover) bool {
 	version := one.Version
 	if !version.Known() {
 		version = jenkins.ParseVersion(one.Lease.Version)
@@ -127,9 +157,9 @@ func endless(one lease.Leftover) bool {
 // plainUser is a user name that a shell leaves as it is.
 var plainUser = regexp.MustCompile(`^[A-Za-z0-9_.][A-Za-z0-9_.@-]*$`)
 
-// command is what else ends the token. What is known by its name alone is found
-// by its run.
-func revokeCommand(one lease.Leftover) string {
+// revokeHint names the command that revokes the token. A sweep of its run finds a token
+// that is known by its name alone.
+func revokeHint(one lease.Leftover) string {
 	text := ""
 	if name, ok := lease.ParseName(one.Name); ok {
 		text = "sweep --project " + name.Project + " --run " + name.Run
@@ -162,4 +192,24 @@ func tokenPage(r lease.Lease, v jenkins.Version) string {
 // markdown keeps text from being read as anything but text.
 func markdown(text string) string {
 	return strings.NewReplacer("\\", "\\\\", "`", "\\`", "*", "\\*", "_", "\\_", "<", "&lt;", "[", "\\[", "|", "\\|", "#", "\\#", "@", "&#64;").Replace(ci.Clean(text))
+}
+
+// keptLeftover is a token that the settings said to leave.
+func keptLeftover(r lease.Lease) lease.Leftover {
+	return lease.Leftover{Lease: r, Name: nameOf(r), UUID: r.TokenUUID, Outcome: lease.Kept}
+}
+
+func nameOf(r lease.Lease) string {
+	if r.TokenName != "" {
+		return r.TokenName
+	}
+	return r.Names[0]
+}
+
+// subject is how messages name the token of a lease.
+func subject(r lease.Lease) string {
+	if r.Legacy() {
+		return "the one token"
+	}
+	return "token " + nameOf(r)
 }

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jenkins-token/jenkins-token/internal/command"
 	"github.com/jenkins-token/jenkins-token/jenkins/jenkinstest"
 )
 
@@ -239,8 +240,8 @@ func (s *stage) runContext(ctx context.Context, stdin string, args ...string) ra
 	var stdout, stderr bytes.Buffer
 	s.seed++
 	p := newProgram(args, lookup, strings.NewReader(stdin), &stdout, &stderr, 1000+s.seed)
-	p.Now, p.Pause, p.Dial, p.AroundWrite, p.StderrTTY = s.now, s.pause, s.dial, s.around, s.tty
-	p.Tool = func(name string, args, env []string, _ []byte) error {
+	p.Clock, p.Dial, p.AroundWrite, p.Streams.ErrIsTerminal = command.Clock{Now: s.now, Pause: s.pause}, s.dial, s.around, s.tty
+	p.Process.Tool = func(name string, args, env []string, _ []byte) error {
 		s.shown = append(s.shown, shown{"command line of " + name, strings.Join(args, "\n"), false}, shown{"environment of " + name, strings.Join(env, "\n"), false})
 		return nil
 	}

@@ -5,65 +5,101 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jenkins-token/jenkins-token/internal/ci"
+	"github.com/jenkins-token/jenkins-token/internal/cli"
 	"github.com/jenkins-token/jenkins-token/internal/lease"
 	"github.com/jenkins-token/jenkins-token/internal/settings"
 	"github.com/jenkins-token/jenkins-token/jenkins"
 )
 
-// pageError is a token page that was not understood.
-type pageError struct{ error }
+// exitPage is the exit code when the token page was not understood.
+const exitPage = 4
 
-func (e *pageError) Unwrap() error { return e.error }
+// sweepCommand describes sweep.
+func sweepCommand() Command {
+	return Command{
+		Name: "sweep", Summary: "revoke expired tokens that this program made",
+		About: "Reads the account's list of tokens and revokes those that this program made and whose end is past. " +
+			"It leaves all others alone. A list that is not understood is an error, never \"nothing to do\". " +
+			"A long sweep shows how far it is: with a bar on a terminal, with a line every ten seconds in a log. It goes on as long as tokens are being revoked. " +
+			"With a password and more than five tokens to revoke it creates a token for itself, which is faster, and revokes it last.",
+		Settings: accountSettings(),
+		Flags: []cli.Flag{
+			{Name: "project", Value: "PROJECT", Text: "only tokens of this host and project"},
+			{Name: "run", Value: "RUN[.ATTEMPT]", Text: "only tokens of this run, expired or not; of the detected project, or of --project"},
+			{Name: "label", Value: "LABEL", Text: "only tokens of this label"},
+			{Name: "dry-run", Text: "list them and revoke nothing", Boolean: true},
+			{Name: "json", Text: "the result as JSON on standard output", Boolean: true}, ciFlag(),
+		},
+		ExitCodes: []cli.ExitCode{
+			{Number: "0", Meaning: "all that were found are revoked"},
+			{Number: "1", Meaning: "some could not be revoked, or the list could not be read"},
+			wrongUse(),
+			{Number: "4", Meaning: "the list was not understood; nothing was revoked"},
+			{Number: "130, 143", Meaning: "ended by SIGINT, SIGTERM; the rest was not tried"},
+		},
+		Examples: []cli.Example{
+			{Purpose: "see what would be revoked", Line: "jenkins-token sweep --dry-run"},
+			{Purpose: "those of one project", Line: "jenkins-token sweep --project github.com/acme/web"},
+		},
+		Run: sweep,
+	}
+}
 
 // sweep revokes expired tokens of ours.
-func (j *job) sweep(ctx context.Context) error {
-	filter := lease.Filter{Project: j.choice("project"), Run: j.choice("run"), Label: j.choice("label")}
-	dryRun, err := strconv.ParseBool(strings.ToLower(j.choice("dry-run")))
-	if text := j.choice("dry-run"); err != nil && text != "" {
-		return usage("dry-run: neither true nor false")
+func sweep(ctx context.Context, in *invocation) error {
+	filter := lease.Filter{Project: choice(in, "project"), Run: choice(in, "run"), Label: choice(in, "label")}
+	dryRun, err := strconv.ParseBool(strings.ToLower(choice(in, "dry-run")))
+	if text := choice(in, "dry-run"); err != nil && text != "" {
+		return cli.Usage("dry-run: neither true nor false")
 	}
-	if runner, ok := j.system.(*ci.GitHub); filter.Run != "" && ok && runner.EveryRunIsOne() {
-		return usage("run: here every run has the same number", "sweep by project, or without a filter")
+	var others [][2]string
+	if in.action {
+		others = [][2]string{{"project", filter.Project}, {"run", filter.Run}, {"label", filter.Label}}
+	}
+	if runner, ok := in.system.(*ci.GitHub); filter.Run != "" && ok && runner.EveryRunIsOne() {
+		return cli.Usage("run: here every run has the same number", "sweep by project, or without a filter")
 	}
 	if filter.Run != "" && filter.Project == "" {
 		// Numbers of runs repeat from project to project.
-		if named, _ := j.Lookup("JENKINS_TOKEN_PROJECT"); j.system.Name() == "plain" && strings.TrimSpace(named) == "" {
-			return usage("--run: the number of a run says nothing without its project", "--project PROJECT says whose run it is, for instance --project github.com/acme/web")
+		if named, _ := in.Env.Lookup("JENKINS_TOKEN_PROJECT"); in.system.Name() == "plain" && strings.TrimSpace(named) == "" {
+			return cli.Usage("--run: the number of a run says nothing without its project", "--project PROJECT says whose run it is, for instance --project github.com/acme/web")
 		}
-		filter.Project = j.system.Run().Project
+		filter.Project = in.system.Run().Project
 	}
-	s, err := j.load(ctx, settings.ForAccount)
+	s, err := loadSettings(ctx, in, settings.ForAccount, others...)
 	if err != nil {
 		return err
 	}
 	// A crowded account's page takes Jenkins longer than other answers: four
 	// seconds for 5,000 tokens.
-	account, err := j.accountClient(s, jenkins.WithRequestTimeout(s.Timeout))
+	account, err := newClients(in).account(s, jenkins.WithRequestTimeout(s.Timeout))
 	if err != nil {
 		return err
 	}
 	defer account.Close()
-	progress := j.meter()
-	sweeper := &lease.Sweeper{Life: progress.around(j.life(s.Timeout)), Account: account, Own: j.sweepToken(s), Advance: progress.advance}
+	progress := newMeter(in)
+	sweeper := &lease.Sweeper{Life: progress.around(newLife(in, s.Timeout)), Account: account, Own: sweepToken(in.system.Run(), s), Advance: progress.advance}
 	result, err := sweeper.Sweep(ctx, filter, dryRun)
 	progress.clear()
-	j.report(result.Leftovers)
+	report := newReporter(in)
+	report.leftovers(result.Leftovers)
 	var revoked []string // of this run
-	run := j.system.Run()
+	run := in.system.Run()
 	for _, one := range result.Found {
 		if one.Revoked && one.Name.IsOf(run.Project, run.ID, "") {
 			revoked = append(revoked, one.UUID)
 		}
 	}
-	_ = j.jobMarks().RevokedBy(s.Credential.Secret, revoked...)
+	_ = jobMarks(in.system).RevokedBy(s.Credential.Secret, revoked...)
 	if err == nil || result.Listed > 0 {
-		if err := j.tell(result, dryRun); err != nil {
+		if err := printSweep(in, report, result, dryRun); err != nil {
 			return err
 		}
 	}
@@ -72,7 +108,7 @@ func (j *job) sweep(ctx context.Context) error {
 	var page *jenkins.Error
 	switch {
 	case errors.As(err, &page) && page.Kind == jenkins.KindPage:
-		return &pageError{explained(err, account, s)}
+		return &cli.ExitError{Code: exitPage, Cause: explained(err, account, s)}
 	case err != nil:
 		return explained(err, account, s)
 	case !dryRun && failed+notTried > 0:
@@ -83,40 +119,20 @@ func (j *job) sweep(ctx context.Context) error {
 
 // sweepToken is what a long sweep by password creates a token for itself from; nil
 // where the token would be another user's.
-func (j *job) sweepToken(s *settings.Settings) *lease.Request {
+func sweepToken(run ci.Run, s *settings.Settings) *lease.Request {
 	if s.Credential.Kind != settings.Password || s.ForUser != "" {
 		return nil
 	}
-	run := j.system.Run()
 	return &lease.Request{URL: s.URL.String(), Username: s.Username, Project: run.Project, Run: run.ID, Settings: settings.Post{Revoke: true}}
 }
 
-// meter is a bar on a person's terminal. The log of a CI gets lines, even where its
-// agent gives a job a terminal.
-func (j *job) meter() *meter {
-	m := &meter{now: j.Now, line: func(text string) { j.system.Say(ci.Progress, text) }}
-	if j.StderrTTY && j.system.Name() == "plain" {
-		m.bar = j.Stderr
-	}
-	return m
-}
-
-// around is life with messages that make room for themselves.
-func (m *meter) around(life lease.Life) lease.Life {
-	for _, say := range []*func(string){&life.Progress, &life.Notice, &life.Warn} {
-		write := *say
-		*say = func(text string) { m.clear(); write(text) }
-	}
-	return life
-}
-
 // choice is a flag, or the input of the sweep action.
-func (j *job) choice(name string) string {
-	if j.action {
-		text, _ := j.Lookup("INPUT_" + strings.ToUpper(name))
+func choice(in *invocation, name string) string {
+	if in.action {
+		text, _ := in.Env.Lookup("INPUT_" + strings.ToUpper(name))
 		return strings.TrimSpace(text)
 	}
-	return j.flags.text[name]
+	return in.input.Text[name]
 }
 
 // sweepReport is the JSON of a sweep.
@@ -184,25 +200,25 @@ func (r sweepReport) counts(dryRun bool) []count {
 	return append(tried, count{"kept", "not expired, or not selected", r.Kept + r.Undated}, count{"foreign", "not created by jenkins-token", r.Foreign})
 }
 
-// tell says what a sweep found and did: in the log, or as JSON, and on the page of the
-// run.
-func (j *job) tell(result lease.SweepResult, dryRun bool) error {
+// printSweep says what a sweep found and did: in the log, or as JSON, and on the page of
+// the run.
+func printSweep(in *invocation, report reporter, result lease.SweepResult, dryRun bool) error {
 	if result.Listed > lease.Crowded {
-		defer j.system.Say(ci.Notice, fmt.Sprintf("%d tokens lie on the account: more than %d make the controller slow", result.Listed, lease.Crowded))
+		defer in.system.Say(ci.Notice, fmt.Sprintf("%d tokens lie on the account: more than %d make the controller slow", result.Listed, lease.Crowded))
 	}
 	if result.More > 0 {
-		defer j.system.Say(ci.Notice, fmt.Sprintf("%d more are ours and over: sweep again", result.More))
+		defer in.system.Say(ci.Notice, fmt.Sprintf("%d more are ours and over: sweep again", result.More))
 	}
 	if result.Oversized > 0 {
-		defer j.system.Say(ci.Notice, fmt.Sprintf("skipped %d of the account's tokens, whose names are too long to read", result.Oversized))
+		defer in.system.Say(ci.Notice, fmt.Sprintf("skipped %d of the account's tokens, whose names are too long to read", result.Oversized))
 	}
 	if result.Undated > 0 {
-		defer j.system.Say(ci.Warning, fmt.Sprintf("did not revoke %d of the tokens that are past their end by this machine's clock: the controller sends no Date to compare with", result.Undated))
+		defer in.system.Say(ci.Warning, fmt.Sprintf("did not revoke %d of the tokens that are past their end by this machine's clock: the controller sends no Date to compare with", result.Undated))
 	}
 	out := reportOf(result)
-	j.summarize(out, dryRun)
-	if j.flags.set["json"] {
-		return json.NewEncoder(j.Stdout).Encode(out)
+	report.summary(sweepSummary(out, dryRun))
+	if in.input.Set["json"] {
+		return json.NewEncoder(in.Streams.Out).Encode(out)
 	}
 	for _, one := range result.Found {
 		what := "not revoked"
@@ -214,25 +230,21 @@ func (j *job) tell(result lease.SweepResult, dryRun bool) error {
 		case one.Err == nil:
 			continue // the rest of a sweep that ended early can be thousands
 		}
-		j.system.Say(ci.Progress, one.Name.String()+" ("+one.UUID+"): "+what)
+		in.system.Say(ci.Progress, one.Name.String()+" ("+one.UUID+"): "+what)
 	}
 	for _, one := range out.Reasons {
-		j.system.Say(ci.Progress, fmt.Sprintf("%d not revoked: %s", one.Count, one.Reason))
+		in.system.Say(ci.Progress, fmt.Sprintf("%d not revoked: %s", one.Count, one.Reason))
 	}
 	text := fmt.Sprintf("tokens on the account: %d", out.Listed)
 	for _, one := range out.counts(dryRun) {
 		text += fmt.Sprintf("; %s: %d", one.what, one.n)
 	}
-	j.system.Say(ci.Progress, text)
+	in.system.Say(ci.Progress, text)
 	return nil
 }
 
-// summarize writes the counts of a sweep to the page of the run.
-func (j *job) summarize(out sweepReport, dryRun bool) {
-	page, ok := j.system.(summarizer)
-	if !ok {
-		return
-	}
+// sweepSummary is what the page of the run shows of a sweep.
+func sweepSummary(out sweepReport, dryRun bool) string {
 	var summary strings.Builder
 	summary.WriteString("### Sweep of Jenkins tokens\n\n| tokens | number |\n| --- | --- |\n")
 	for _, one := range out.counts(dryRun) {
@@ -248,5 +260,85 @@ func (j *job) summarize(out sweepReport, dryRun bool) {
 	for _, one := range out.Reasons {
 		fmt.Fprintf(&summary, "- %d not revoked: %s\n", one.Count, markdown(one.Reason))
 	}
-	j.toPage(page, summary.String())
+	return summary.String()
+}
+
+// newMeter is a bar on a person's terminal. The log of a CI gets lines, even where its
+// agent gives a job a terminal.
+func newMeter(in *invocation) *meter {
+	m := &meter{now: in.Clock.Now, line: func(text string) { in.system.Say(ci.Progress, text) }}
+	if in.Streams.ErrIsTerminal && in.system.Name() == "plain" {
+		m.bar = in.Streams.Err
+	}
+	return m
+}
+
+// around is life with messages that make room for themselves.
+func (m *meter) around(life lease.Life) lease.Life {
+	for _, say := range []*func(string){&life.Progress, &life.Notice, &life.Warn} {
+		write := *say
+		*say = func(text string) { m.clear(); write(text) }
+	}
+	return life
+}
+
+// How often a meter shows something new.
+const (
+	logEvery = 10 * time.Second // a line in a log
+	barEvery = 200 * time.Millisecond
+	barAfter = time.Second // what is done by then needs no bar
+)
+
+// meter shows how far a command is: as a bar on a terminal, as lines in a log.
+type meter struct {
+	now  func() time.Time
+	line func(string) // writes a line to the log
+	bar  io.Writer    // the terminal, nil for a log
+
+	begun, next time.Time
+	before      int // done when it begun
+	width       int // of the bar that is on the terminal now
+}
+
+// advance shows that done of all are done, when it is time to.
+func (m *meter) advance(done, all int) {
+	now := m.now()
+	if m.begun.IsZero() {
+		m.begun, m.before, m.next = now, done, now.Add(logEvery)
+		if m.bar != nil {
+			m.next = now.Add(barAfter)
+		}
+		return
+	}
+	if now.Before(m.next) {
+		return
+	}
+	text := fmt.Sprintf("revoked %d of %d tokens", done, all)
+	if done > m.before {
+		left := now.Sub(m.begun) * time.Duration(all-done) / time.Duration(done-m.before)
+		text += ", about " + left.Round(time.Second).String() + " left"
+	}
+	if m.bar == nil {
+		m.next = now.Add(logEvery)
+		m.line(text)
+		return
+	}
+	m.next = now.Add(barEvery)
+	const cells = 30
+	full := cells * done / max(1, all)
+	m.draw("[" + strings.Repeat("#", full) + strings.Repeat(" ", cells-full) + "] " + text)
+}
+
+// clear takes the bar off the terminal, so that a line can be written.
+func (m *meter) clear() {
+	if m.width > 0 {
+		m.draw("")
+		_, _ = io.WriteString(m.bar, "\r")
+	}
+}
+
+// draw writes text over the bar that is there.
+func (m *meter) draw(text string) {
+	_, _ = fmt.Fprintf(m.bar, "\r%-*s", m.width, text)
+	m.width = len(text)
 }

@@ -14,7 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/jenkins-token/jenkins-token/internal/command"
+	"github.com/jenkins-token/jenkins-token/internal/cli"
 	"github.com/jenkins-token/jenkins-token/internal/lease"
 	"github.com/jenkins-token/jenkins-token/jenkins/jenkinstest"
 )
@@ -239,7 +239,7 @@ func TestInterruptedSweep(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		c.before = func(n int) {
 			if n == 700 {
-				cancel(command.Interrupted{Code: 143})
+				cancel(cli.Interrupted{Code: 143})
 			}
 		}
 		r := c.runContext(ctx, "", "jenkins-token", "sweep")

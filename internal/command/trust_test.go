@@ -27,6 +27,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/jenkins-token/jenkins-token/internal/command"
 	"github.com/jenkins-token/jenkins-token/internal/settings"
 	"github.com/jenkins-token/jenkins-token/jenkins/jenkinstest"
 )
@@ -523,7 +524,7 @@ func TestStepsReadTheInputsThatTheyDeclare(t *testing.T) {
 			}
 			var out bytes.Buffer
 			p := newProgram([]string{name}, lookup, strings.NewReader(""), &out, &out, 1)
-			p.Now, p.Pause, p.Dial = w.now, noPause, func(context.Context, string, string) (net.Conn, error) { return nil, io.EOF }
+			p.Clock, p.Dial = command.Clock{Now: w.now, Pause: noPause}, func(context.Context, string, string) (net.Conn, error) { return nil, io.EOF }
 			p.Run(t.Context())
 			if len(asked) == 0 {
 				t.Fatal("got no input that was read")

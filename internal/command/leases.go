@@ -1,0 +1,138 @@
+package command
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/jenkins-token/jenkins-token/internal/ci"
+	"github.com/jenkins-token/jenkins-token/internal/cli"
+	"github.com/jenkins-token/jenkins-token/internal/lease"
+)
+
+// savedLease is a lease that was found, and what to do when its token is gone.
+type savedLease struct {
+	lease    lease.Lease
+	markDone func() error
+}
+
+// findLeases finds the leases: in the post step in the CI's state and the runner state
+// file, else where the command line says.
+func findLeases(in *invocation) ([]savedLease, error) {
+	if in.action {
+		return leasesOfAction(in)
+	}
+	path := in.input.Text["lease"]
+	switch {
+	case path == "-":
+		content, err := io.ReadAll(io.LimitReader(in.Streams.In, lease.SizeLimit+1))
+		if err != nil {
+			return nil, fmt.Errorf("read the record from standard input: %w", err)
+		}
+		r, err := lease.Decode(content)
+		if err != nil {
+			return nil, err
+		}
+		return []savedLease{{r, func() error { return nil }}}, nil
+	case path != "":
+		saved, err := leaseFromFile(path)
+		if err != nil {
+			return nil, err
+		}
+		return []savedLease{saved}, nil
+	case in.ambiguous != nil:
+		return nil, requireKnownCI(in)
+	case in.system.Files().Private == "":
+		return nil, cli.Usage("nothing says which token to revoke", "--lease FILE|- takes the record that create wrote; --uuid UUID a token of the account")
+	}
+	return leasesOfRun(in)
+}
+
+// leasesOfAction finds the leases of the post step: the one in the runner's state, or
+// those in the runner state file.
+func leasesOfAction(in *invocation) ([]savedLease, error) {
+	var leases []savedLease
+	if text, ok := in.runner.SavedState(); ok {
+		r, err := lease.Decode([]byte(text))
+		if err != nil {
+			in.system.Say(ci.Warning, "the state handed to the post step is not a record of this program; it is ignored")
+		} else {
+			leases = append(leases, savedLease{r, func() error { return nil }})
+		}
+	}
+	path := in.runner.StateFile()
+	if path == "" {
+		return leases, nil
+	}
+	file := lease.OpenStateFile(path)
+	if len(leases) > 0 {
+		// The state is this step's own. What else the file names has a post step too.
+		own, done := file.Current(leases[0].lease)
+		if done {
+			in.system.Say(ci.Progress, subject(own)+" was dealt with already")
+			return nil, nil
+		}
+		leases[0] = savedLease{own, func() error { return file.MarkDone(own) }}
+		return leases, nil
+	}
+	more, err := file.Leases()
+	if err != nil {
+		in.system.Say(ci.Warning, "the side file of this step holds lines that are no records")
+	}
+	for _, r := range more {
+		leases = append(leases, savedLease{r, func() error { return file.MarkDone(r) }})
+	}
+	return leases, nil
+}
+
+// leasesOfRun finds the leases in the job's private directory: of this run, and of the
+// label where one is named, because parallel jobs can share the directory. With --all
+// they are all that this user can have written.
+func leasesOfRun(in *invocation) ([]savedLease, error) {
+	files := in.system.Files()
+	entries, err := os.ReadDir(files.Private)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("look for leases: %w", cause(err))
+	}
+	run := in.system.Run()
+	label, _ := in.Env.Lookup("JENKINS_TOKEN_LABEL")
+	label = cmp.Or(in.input.Text["label"], strings.TrimSpace(label))
+	var leases []savedLease
+	others := 0
+	for _, entry := range entries {
+		if !files.IsLeaseFile(entry.Name()) {
+			continue
+		}
+		saved, err := leaseFromFile(filepath.Join(files.Private, entry.Name()))
+		if err != nil {
+			in.system.Say(ci.Warning, "a file of the name of a lease is not one, or is not this user's")
+			continue
+		}
+		name, _ := lease.ParseName(saved.lease.Names[0])
+		if !in.input.Set["all"] && !name.IsOf(run.Project, run.ID, label) {
+			others++
+			continue
+		}
+		leases = append(leases, saved)
+	}
+	if others > 0 {
+		in.system.Say(ci.Notice, fmt.Sprintf("left %d leases of other runs or labels alone; --all revokes them too", others))
+	}
+	return leases, nil
+}
+
+func leaseFromFile(path string) (savedLease, error) {
+	content, err := lease.ReadFile(path)
+	if err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return savedLease{}, cli.Usage("--lease: there is no such file", "the token is revoked already, or create wrote its record elsewhere")
+		}
+		return savedLease{}, fmt.Errorf("read the record: %w", cause(err))
+	}
+	r, err := lease.Decode(content)
+	return savedLease{r, func() error { return os.Remove(path) }}, err
+}
