@@ -22,12 +22,12 @@ import (
 // newRevoker revokes with the credential of the settings, if there are any, where it may
 // be used. foreign says that another step of the job can have written the leases: what
 // create holds in memory is its own.
-func newRevoker(in *invocation, s *settings.Settings, foreign bool) *lease.Revoker {
-	c := newClients(in)
+func newRevoker(inv *invocation, s *settings.Settings, foreign bool) *lease.Revoker {
+	c := newClients(inv)
 	// One client for all leases: it counts how often the credential was sent in vain.
 	accounts := map[settings.Post]*jenkins.Client{}
 	return &lease.Revoker{
-		Life:    newLife(in, 0),
+		Life:    newLife(inv, 0),
 		Own:     func(r lease.Lease) (*jenkins.Client, error) { return c.token(r, s, foreign) },
 		Account: func(r lease.Lease) (*jenkins.Client, error) { return c.accountFor(r, s, foreign, accounts) },
 		Foreign: foreign,
@@ -43,8 +43,8 @@ type clients struct {
 	version string
 }
 
-func newClients(in *invocation) clients {
-	return clients{in.system, in.Env.Lookup, in.Clock.Now, in.Dial, in.Version}
+func newClients(inv *invocation) clients {
+	return clients{inv.system, inv.Env.Lookup, inv.Clock.Now, inv.Dial, inv.Version}
 }
 
 // accountFor is the account's client for a lease; nil where no credential is given

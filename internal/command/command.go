@@ -52,48 +52,48 @@ const revokeUUIDAction = "revoke-uuid"
 
 // Run runs the command that name or arguments say and returns the exit code.
 func (p *Program) Run(ctx context.Context) int {
-	in, run, err := p.parse()
+	inv, run, err := p.parse()
 	if err == nil {
-		err = run(ctx, in)
+		err = run(ctx, inv)
 	}
-	return exitCode(ctx, in, err)
+	return exitCode(ctx, inv, err)
 }
 
 // parse finds out which command is meant. There is an invocation even when the error is
 // not nil, to report it.
 func (p *Program) parse() (*invocation, func(context.Context, *invocation) error, error) {
-	in := &invocation{Program: p, write: p.AroundWrite}
-	if in.write == nil {
-		in.write = func(_ string, write func() error) error { return write() }
+	inv := &invocation{Program: p, write: p.AroundWrite}
+	if inv.write == nil {
+		inv.write = func(_ string, write func() error) error { return write() }
 	}
 	if IsAction(p.Args[0]) && ci.OnRunner(p.Env.Lookup) {
-		run, err := p.parseAction(in)
-		return in, run, err
+		run, err := p.parseAction(inv)
+		return inv, run, err
 	}
-	name, args, err := p.commandLine(in)
+	name, args, err := p.commandLine(inv)
 	var c Command
 	if err == nil {
-		c, in.input, err = app().Parse(name, args)
+		c, inv.input, err = app().Parse(name, args)
 	}
-	override := in.input.Text["ci"]
+	override := inv.input.Text["ci"]
 	if override != "" && !slices.Contains(ci.Names(), override) {
 		err = cli.Usage("--ci: "+ci.ErrUnknown.Error(), "known are "+strings.Join(ci.Names(), ", "))
-		in.input, override = cli.Input{}, ""
+		inv.input, override = cli.Input{}, ""
 	}
-	in.system, in.ambiguous = ci.Detect(surroundings(p, name, in.input), override)
-	if err == nil && in.input.Help {
-		return in, func(_ context.Context, in *invocation) error { return printHelp(in, app(), name) }, nil
+	inv.system, inv.ambiguous = ci.Detect(surroundings(p, name, inv.input), override)
+	if err == nil && inv.input.Help {
+		return inv, func(_ context.Context, inv *invocation) error { return printHelp(inv, app(), name) }, nil
 	}
-	return in, c.Run, err
+	return inv, c.Run, err
 }
 
 // parseAction finds out which action is meant. Nothing that an earlier step can set makes
 // it the action of a system that is not GitHub-like.
-func (p *Program) parseAction(in *invocation) (func(context.Context, *invocation) error, error) {
+func (p *Program) parseAction(inv *invocation) (func(context.Context, *invocation) error, error) {
 	name := filepath.Base(p.Args[0])
-	in.action = true
-	in.system, _ = ci.Detect(surroundings(p, name, in.input), "github")
-	in.runner = in.system.(*ci.GitHub)
+	inv.action = true
+	inv.system, _ = ci.Detect(surroundings(p, name, inv.input), "github")
+	inv.runner = inv.system.(*ci.GitHub)
 	if len(p.Args) > 1 && name != "revoke" {
 		return nil, cli.Usage("the action takes no arguments, and `args` were given", "remove `args` from the step: settings are inputs")
 	}
@@ -106,7 +106,7 @@ func (p *Program) parseAction(in *invocation) (func(context.Context, *invocation
 
 // commandLine is the name of the command and its arguments: from the name of the program,
 // from the settings of a plugin, or from the arguments.
-func (p *Program) commandLine(in *invocation) (string, []string, error) {
+func (p *Program) commandLine(inv *invocation) (string, []string, error) {
 	name, args := filepath.Base(p.Args[0]), p.Args[1:]
 	switch {
 	case name == revokeUUIDAction:
@@ -116,7 +116,7 @@ func (p *Program) commandLine(in *invocation) (string, []string, error) {
 	}
 	if len(args) == 0 && ci.OnPlugin(p.Env.Lookup) {
 		text, _ := p.Env.Lookup("PLUGIN_COMMAND")
-		args, in.plugin = strings.Fields(text), true
+		args, inv.plugin = strings.Fields(text), true
 	}
 	if len(args) == 0 {
 		return name, nil, cli.Usage("no command", "jenkins-token help lists the commands")
@@ -135,13 +135,13 @@ func surroundings(p *Program, name string, input cli.Input) ci.Environment {
 }
 
 // exitCode reports an error and returns the exit code.
-func exitCode(ctx context.Context, in *invocation, err error) int {
+func exitCode(ctx context.Context, inv *invocation, err error) int {
 	if err == nil {
 		return cli.ExitOK
 	}
 	exit, coded := errors.AsType[*cli.ExitError](err)
 	if !coded || exit.Cause != nil {
-		in.system.Fail(err.Error(), hints(err, in.action))
+		inv.system.Fail(err.Error(), hints(err, inv.action))
 	}
 	var interrupted cli.Interrupted
 	switch {

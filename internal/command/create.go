@@ -37,54 +37,54 @@ func createCommand() Command {
 			{Purpose: "keep the record in a file", Line: "jenkins-token create --url https://ci.example.com --username deploy --lease token.json"},
 			{Purpose: "a token for two days, with a name to be found", Line: "jenkins-token create --ttl 2d --label nightly --lease token.json"},
 		},
-		Run: create,
+		Run: runCreate,
 	}
 }
 
-// create creates a token and publishes it.
-func create(ctx context.Context, in *invocation) error {
-	if err := requireKnownCI(in); err != nil {
+// runCreate creates a token and publishes it.
+func runCreate(ctx context.Context, inv *invocation) error {
+	if err := requireKnownCI(inv); err != nil {
 		return err
 	}
-	s, err := loadSettings(ctx, in, settings.ForCreate)
+	s, err := loadSettings(ctx, inv, settings.ForCreate)
 	if err != nil {
 		return err
 	}
-	store, err := openStore(in)
+	store, err := openStore(inv)
 	if err != nil {
 		return err
 	}
-	connect := newClients(in)
+	connect := newClients(inv)
 	account, err := connect.account(s)
 	if err != nil {
 		store.Clear()
 		return err
 	}
 	defer account.Close()
-	created, leftovers, err := lease.Create(ctx, newLife(in, s.Timeout), account, newRequest(connect, s), store)
+	created, leftovers, err := lease.Create(ctx, newLife(inv, s.Timeout), account, newRequest(connect, s), store)
 	if err == nil {
 		if err = store.posted(); err != nil {
 			created.Token = secret.String{} // the post step may have revoked it: the account looks
 		} else {
-			err = publish(in, created, store)
+			err = publish(inv, created, store)
 		}
 		if err != nil {
-			if leftovers = revokeUnpublished(ctx, newRevoker(in, s, false), created); len(leftovers) == 0 {
+			if leftovers = revokeUnpublished(ctx, newRevoker(inv, s, false), created); len(leftovers) == 0 {
 				store.Clear()
 			}
 		}
 	}
 	if err != nil {
-		newReporter(in).leftovers(leftovers)
+		newReporter(inv).leftovers(leftovers)
 		return explained(err, account, s)
 	}
-	in.system.Say(ci.Progress, subject(created)+" of "+created.Username+" is ready")
-	warnOfLegacy(in.system, created)
-	if in.action {
-		warnOfRunner(in.runner, s)
+	inv.system.Say(ci.Progress, subject(created)+" of "+created.Username+" is ready")
+	warnOfLegacy(inv.system, created)
+	if inv.action {
+		warnOfRunner(inv.runner, s)
 	}
 	if !s.Revoke && created.Settings.Legacy != settings.LegacyRead {
-		in.system.Say(ci.Notice, "the token will not be revoked by this job: revoke is false")
+		inv.system.Say(ci.Notice, "the token will not be revoked by this job: revoke is false")
 	}
 	return nil
 }
@@ -103,27 +103,27 @@ func newRequest(c clients, s *settings.Settings) lease.Request {
 
 // publish gives the token to later steps: as outputs, or as the lease, on standard
 // output or in a file.
-func publish(in *invocation, created lease.Lease, store *createStore) error {
-	step, has := in.system.(outputs)
+func publish(inv *invocation, created lease.Lease, store *createStore) error {
+	step, has := inv.system.(outputs)
 	switch {
 	case store.stdout:
 		line, err := created.Encode()
 		if err == nil {
-			err = printLine(in.write, in.Streams.Out, "record", string(line))
+			err = printLine(inv.write, inv.Streams.Out, "record", string(line))
 		}
 		if err != nil {
 			return &ci.ChannelError{Channel: "record on standard output", Err: err}
 		}
 	case has:
 		for _, output := range outputsOf(created) {
-			err := in.write("output "+output[0], func() error { return step.Output(output[0], output[1]) })
+			err := inv.write("output "+output[0], func() error { return step.Output(output[0], output[1]) })
 			if err != nil {
 				return err
 			}
 		}
 	case store.private:
 		// Nobody knows the file's name otherwise.
-		if err := printLine(in.write, in.Streams.Out, "path of the record", store.file.Path()); err != nil {
+		if err := printLine(inv.write, inv.Streams.Out, "path of the record", store.file.Path()); err != nil {
 			return &ci.ChannelError{Channel: "path of the record", Err: err}
 		}
 	}

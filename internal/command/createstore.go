@@ -41,29 +41,29 @@ type createStore struct {
 
 // openStore opens what the lease goes to. Nothing has been sent yet, and nothing is
 // written.
-func openStore(in *invocation) (*createStore, error) {
-	store := &createStore{system: in.system, runner: in.runner, write: in.write}
-	if step, ok := in.system.(outputs); ok {
+func openStore(inv *invocation) (*createStore, error) {
+	store := &createStore{system: inv.system, runner: inv.runner, write: inv.write}
+	if step, ok := inv.system.(outputs); ok {
 		if err := step.Open(); err != nil {
 			return nil, err
 		}
 	}
-	if in.action {
+	if inv.action {
 		// Without the directory the runner takes the state from standard output.
-		if path := in.runner.StateFile(); path != "" && !missing(filepath.Dir(path)) {
+		if path := inv.runner.StateFile(); path != "" && !missing(filepath.Dir(path)) {
 			store.stateFile = lease.OpenStateFile(path)
 		}
 		return store, nil
 	}
-	path := in.input.Text["lease"]
+	path := inv.input.Text["lease"]
 	if path == "-" {
 		store.stdout = true
-		return store, refuseLog(in.Streams, in.plugin, in.input.Set["show"])
+		return store, refuseLog(inv.Streams, inv.plugin, inv.input.Set["show"])
 	}
-	files := in.system.Files()
+	files := inv.system.Files()
 	if path == "" {
 		var err error
-		if path, err = privateFile(files, in.Random); err != nil {
+		if path, err = privateFile(files, inv.Random); err != nil {
 			return nil, err
 		}
 		store.private = true

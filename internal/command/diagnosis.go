@@ -46,7 +46,7 @@ type tokenCount struct {
 
 // diagnosis is what doctor has found so far.
 type diagnosis struct {
-	in       *invocation
+	inv      *invocation
 	settings *settings.Settings
 	client   *jenkins.Client
 	end      time.Time // of the time for everything
@@ -76,7 +76,7 @@ func (d *diagnosis) skip(name, why string) {
 // fail ends the sending. The hints are those that a command would give.
 func (d *diagnosis) fail(name, found string, err error) {
 	d.over = true
-	d.add(name, stateFail, found, hints(&requestError{err, d.client.Version(), d.settings}, d.in.action))
+	d.add(name, stateFail, found, hints(&requestError{err, d.client.Version(), d.settings}, d.inv.action))
 }
 
 // is reports whether a request failed in one of the kinds.
@@ -104,27 +104,27 @@ func foreign(text string) string {
 // write makes a token and revokes it, when --write wants it.
 func (d *diagnosis) write(ctx context.Context) {
 	switch {
-	case !d.in.input.Set["write"]:
+	case !d.inv.input.Set["write"]:
 		d.skip("write", "nothing was changed; --write makes a token and revokes it")
 		return
 	case d.over || ctx.Err() != nil:
 		d.skip("write", "")
 		return
 	}
-	run := d.in.system.Run()
+	run := d.inv.system.Run()
 	post := d.settings.Post()
 	post.Revoke, post.Sweep = true, false
-	record, left, err := lease.Create(ctx, newLife(d.in, d.left()), d.client, lease.Request{
+	record, left, err := lease.Create(ctx, newLife(d.inv, d.left()), d.client, lease.Request{
 		URL: d.settings.URL.String(), Username: d.settings.Username, ForUser: d.settings.ForUser,
 		Project: run.Project, Run: run.ID, Label: "doctor", TTL: doctorTTL, Settings: post,
 	}, lease.Discard{})
 	if err != nil {
 		d.fail("write", "no token came of it: "+err.Error(), err)
-		newReporter(d.in).leftovers(left)
+		newReporter(d.inv).leftovers(left)
 		return
 	}
 	d.made = &record
-	releaser := newRevoker(d.in, d.settings, false)
+	releaser := newRevoker(d.inv, d.settings, false)
 	releaser.Life.Timeout = max(d.left(), lease.Grace)
 	_, left = releaser.Revoke(context.WithoutCancel(ctx), record)
 	if len(left) > 0 {
@@ -136,7 +136,7 @@ func (d *diagnosis) write(ctx context.Context) {
 			found += ": " + what(left[0].Err)
 		}
 		d.fail("write", found, left[0].Err)
-		newReporter(d.in).leftovers(left)
+		newReporter(d.inv).leftovers(left)
 		return
 	}
 	ends := "the controller would not have ended it"
@@ -147,15 +147,15 @@ func (d *diagnosis) write(ctx context.Context) {
 }
 
 // left is the time that is left, and a second at least.
-func (d *diagnosis) left() time.Duration { return max(d.end.Sub(d.in.Clock.Now()), time.Second) }
+func (d *diagnosis) left() time.Duration { return max(d.end.Sub(d.inv.Clock.Now()), time.Second) }
 
 // print writes the diagnosis to standard output.
 func (d *diagnosis) print() error {
-	if d.in.input.Set["json"] {
-		return json.NewEncoder(d.in.Streams.Out).Encode(d.report())
+	if d.inv.input.Set["json"] {
+		return json.NewEncoder(d.inv.Streams.Out).Encode(d.report())
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n%s, from %s (%s)\n\n", ci.Clean(d.in.Version), d.settings.URL, ci.Clean(d.in.system.Run().Project), d.in.system.Name())
+	fmt.Fprintf(&b, "%s\n%s, from %s (%s)\n\n", ci.Clean(d.inv.Version), d.settings.URL, ci.Clean(d.inv.system.Run().Project), d.inv.system.Name())
 	for _, c := range d.checks {
 		fmt.Fprintf(&b, "%-8s %-13s %s\n", c.State, c.Name, c.Found)
 		for _, hint := range c.Hints {
@@ -170,7 +170,7 @@ func (d *diagnosis) print() error {
 		result = "a token was created and revoked from here"
 	}
 	fmt.Fprintf(&b, "\nresult: %s\n", result)
-	_, err := fmt.Fprint(d.in.Streams.Out, b.String())
+	_, err := fmt.Fprint(d.inv.Streams.Out, b.String())
 	return err
 }
 
@@ -198,7 +198,7 @@ type madeToken struct {
 
 func (d *diagnosis) report() diagnosisReport {
 	r := diagnosisReport{
-		V: 1, OK: !d.over, Program: d.in.Version, System: d.in.system.Name(), URL: d.settings.URL.String(),
+		V: 1, OK: !d.over, Program: d.inv.Version, System: d.inv.system.Name(), URL: d.settings.URL.String(),
 		Jenkins: d.client.Version().String(), Settings: d.settings.From, Checks: d.checks, Tokens: d.tokens,
 	}
 	if offset, known := d.client.ClockOffset(); known {

@@ -47,24 +47,24 @@ func doctorCommand() Command {
 			{Purpose: "look without touching", Line: "jenkins-token doctor --url https://ci.example.com --username deploy"},
 			{Purpose: "make a token and revoke it, for a script", Line: "jenkins-token doctor --write --json"},
 		},
-		Run: doctor,
+		Run: runDoctor,
 	}
 }
 
-// doctor says whether a token could be created and revoked from here. Without
+// runDoctor says whether a token could be created and revoked from here. Without
 // --write it only asks; after a check that failed, what stands on it is skipped,
 // so that a refused login is not repeated.
-func doctor(ctx context.Context, in *invocation) error {
-	s, err := loadSettings(ctx, in, settings.ForAccount)
+func runDoctor(ctx context.Context, inv *invocation) error {
+	s, err := loadSettings(ctx, inv, settings.ForAccount)
 	if err != nil {
 		return err
 	}
-	client, err := newClients(in).account(s)
+	client, err := newClients(inv).account(s)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	d := &diagnosis{in: in, settings: s, client: client, end: in.Clock.Now().Add(s.Timeout)}
+	d := &diagnosis{inv: inv, settings: s, client: client, end: inv.Clock.Now().Add(s.Timeout)}
 	work, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
 	d.examine(work)
@@ -111,7 +111,7 @@ func (d *diagnosis) given() string {
 const doctorPatience = 6 * time.Second
 
 func (d *diagnosis) patiently(ctx context.Context, f func() error) error {
-	return newLife(d.in, d.left()).Patiently(ctx, d.client, doctorPatience, f)
+	return newLife(d.inv, d.left()).Patiently(ctx, d.client, doctorPatience, f)
 }
 
 // way checks how the controller is reached, without a credential.
@@ -130,7 +130,7 @@ func (d *diagnosis) way(ctx context.Context) {
 }
 
 func (d *diagnosis) proxy(seen jenkins.Connection, failed *jenkins.Error) {
-	variable, _ := settings.NewProxies(d.in.Env.Lookup).Variable(d.settings.URL.Scheme)
+	variable, _ := settings.NewProxies(d.inv.Env.Lookup).Variable(d.settings.URL.Scheme)
 	switch {
 	case is(failed, jenkins.KindProxy, jenkins.KindProxyAddress, jenkins.KindProxyLogin, jenkins.KindProxyRefused, jenkins.KindProxyForbidden, jenkins.KindProxyTarget, jenkins.KindProxyTLS):
 		d.fail("proxy", seen.Proxy+" from "+variable+": "+what(failed), failed)
@@ -213,7 +213,7 @@ func (d *diagnosis) chain(state *tls.ConnectionState) {
 		chain = state.VerifiedChains[0]
 	}
 	first := slices.MinFunc(chain, func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) })
-	left := first.NotAfter.Sub(d.in.Clock.Now())
+	left := first.NotAfter.Sub(d.inv.Clock.Now())
 	found := fmt.Sprintf("%s, chain of %d, until %s (%d days)", certificate(chain[0]), len(chain), day(first.NotAfter), int(left/(24*time.Hour)))
 	if left < doctorExpiry {
 		d.warn("certificate", found, "it has to be renewed before it ends")
@@ -264,7 +264,7 @@ func (d *diagnosis) login(ctx context.Context) {
 	as := foreign(who.Name) + " by " + d.client.Credential().Kind().String()
 	switch {
 	case is(failed, jenkins.KindForbidden, jenkins.KindNotFound):
-		d.warn("login", "not to be seen, something blocks whoAmI: "+what(failed), advice(failed, d.settings, d.in.action)...)
+		d.warn("login", "not to be seen, something blocks whoAmI: "+what(failed), advice(failed, d.settings, d.inv.action)...)
 	case err != nil:
 		d.fail("login", what(err), err)
 	case who.Anonymous:
@@ -347,7 +347,7 @@ func (d *diagnosis) list(ctx context.Context) error {
 	case is(failed, jenkins.KindRefused, jenkins.KindGateway):
 		d.fail("tokens", what(err), err)
 	case failed != nil:
-		d.warn("tokens", "not to be read, as sweep and the search for a lost token must: "+what(err), advice(failed, d.settings, d.in.action)...)
+		d.warn("tokens", "not to be read, as sweep and the search for a lost token must: "+what(err), advice(failed, d.settings, d.inv.action)...)
 	case all.Listed > lease.Crowded:
 		d.warn("tokens", found, fmt.Sprintf("more than %d tokens make the controller slow", lease.Crowded))
 	case all.Over > 0:
@@ -368,7 +368,7 @@ func (d *diagnosis) count(ctx context.Context) (all tokenCount, err error) {
 		if token.Oversized {
 			all.Oversized++
 		}
-		if name, ours := lease.ParseName(token.Name); ours && (token.Expired || name.End.Before(d.in.Clock.Now())) {
+		if name, ours := lease.ParseName(token.Name); ours && (token.Expired || name.End.Before(d.inv.Clock.Now())) {
 			all.Over++
 		} else if ours {
 			all.Living++

@@ -37,7 +37,7 @@ func TestChain(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			d := &diagnosis{in: &invocation{Program: &Program{Clock: Clock{Now: func() time.Time { return now }}}}}
+			d := &diagnosis{inv: &invocation{Program: &Program{Clock: Clock{Now: func() time.Time { return now }}}}}
 			d.chain(&test.state)
 			if got := d.checks[0]; got.State != test.want || got.Found != test.found {
 				t.Errorf("got %s: %s, want %s: %s", got.State, got.Found, test.want, test.found)

@@ -54,76 +54,76 @@ func execCommand() Command {
 			{Purpose: "a script that reads JENKINS_API_TOKEN", Line: "jenkins-token exec --url https://ci.example.com --username deploy -- ./trigger.sh"},
 			{Purpose: "a tool that reads another variable", Line: "jenkins-token exec --set JENKINS_PASSWORD=token -- terraform apply"},
 		},
-		Run: runWithToken,
+		Run: runExec,
 	}
 }
 
-// runWithToken runs one command with a temporary token.
-func runWithToken(ctx context.Context, in *invocation) error {
-	if err := requireKnownCI(in); err != nil {
+// runExec runs one command with a temporary token.
+func runExec(ctx context.Context, inv *invocation) error {
+	if err := requireKnownCI(inv); err != nil {
 		return err
 	}
-	extra, err := parseVariables(in.input)
+	extra, err := parseVariables(inv.input)
 	if err != nil {
 		return err
 	}
-	s, err := loadSettings(ctx, in, settings.ForCreate)
+	s, err := loadSettings(ctx, inv, settings.ForCreate)
 	if err != nil {
 		return err
 	}
-	name := in.input.Args[0]
-	path, err := in.Files.LookPath(name)
+	name := inv.input.Args[0]
+	path, err := inv.Files.LookPath(name)
 	if err != nil {
 		return cannotRun(name, err)
 	}
 	command := process.Command{
-		Path: path, Args: in.input.Args, Stdin: in.Streams.In, Stdout: in.Streams.Out, Stderr: in.Streams.Err, Orphans: in.Process.IsPID1,
+		Path: path, Args: inv.input.Args, Stdin: inv.Streams.In, Stdout: inv.Streams.Out, Stderr: inv.Streams.Err, Orphans: inv.Process.IsPID1,
 	}
 	// From here on every signal waits for its turn: it is this program's while the
 	// token is created, the command's while that runs, and this program's again.
-	in.Process.Signals.Listen(command.Signals()...)
-	store := &execStore{system: in.system, write: in.write, redacts: !in.input.Set["no-redact"]}
-	created, err := createForCommand(ctx, in, s, store)
+	inv.Process.Signals.Listen(command.Signals()...)
+	store := &execStore{system: inv.system, write: inv.write, redacts: !inv.input.Set["no-redact"]}
+	created, err := createForCommand(ctx, inv, s, store)
 	if err != nil {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx) // which ended with the watch
-	vars, remove, err := extra.create(tempDir(in.system.Files()), created)
+	vars, remove, err := extra.create(tempDir(inv.system.Files()), created)
 	defer remove()
 	if err != nil {
-		undo(ctx, in, s, created, store)
+		undo(ctx, inv, s, created, store)
 		return &cli.ExitError{Code: cli.ExitNotStarted, Cause: err}
 	}
-	command.Env = secret.Hold(environment(in.Env.Environ(), vars))
+	command.Env = secret.Hold(environment(inv.Env.Environ(), vars))
 	if store.redacts {
-		command.Redact, command.Published = store.masks, onCI(in)
+		command.Redact, command.Published = store.masks, onCI(inv)
 	}
 	child, err := process.Start(command)
 	if err != nil {
-		undo(ctx, in, s, created, store)
+		undo(ctx, inv, s, created, store)
 		return cannotRun(name, err)
 	}
 	r := &revocation{
-		lease: created, settings: s, store: store, report: newReporter(in),
-		pause: in.Clock.Pause, revoker: func() *lease.Revoker { return newRevoker(in, s, false) },
+		lease: created, settings: s, store: store, report: newReporter(inv),
+		pause: inv.Clock.Pause, revoker: func() *lease.Revoker { return newRevoker(inv, s, false) },
 	}
-	exit := child.Wait(in.Process.Signals.Incoming(), func() {
+	exit := child.Wait(inv.Process.Signals.Incoming(), func() {
 		// Control-C on a person's terminal is the command's own matter, and so is a token
 		// that is not to be revoked.
-		if onCI(in) && created.Settings.Revoke {
-			r.revokeAfter(ctx, patience(ci.KillGrace(in.system.Name())))
+		if onCI(inv) && created.Settings.Revoke {
+			r.revokeAfter(ctx, patience(ci.KillGrace(inv.system.Name())))
 		}
 	})
 	remove()
 	r.stopWaiting()
-	return revokeAfterCommand(ctx, in.Process.Signals, r, child, exit)
+	return revokeAfterCommand(ctx, inv.Process.Signals, r, child, exit)
 }
 
 // onCI reports whether the program runs in a job, where a terminal is a log and a
 // cancelled job is killed soon, and not in a person's shell.
-func onCI(in *invocation) bool {
-	text, _ := in.Env.Lookup("CI")
-	return in.system.Name() != "plain" || text != "" && text != "false"
+func onCI(inv *invocation) bool {
+	text, _ := inv.Env.Lookup("CI")
+	return inv.system.Name() != "plain" || text != "" && text != "false"
 }
 
 // patience is how long a command that was asked to end keeps its token, on a system
@@ -131,13 +131,13 @@ func onCI(in *invocation) bool {
 func patience(grace time.Duration) time.Duration { return min(grace/2, 4*time.Second) }
 
 // createForCommand creates the token. A signal undoes it: the command never starts.
-func createForCommand(ctx context.Context, in *invocation, s *settings.Settings, store *execStore) (lease.Lease, error) {
-	if hidden := in.Process.NotHidden; hidden != nil {
-		in.system.Say(ci.Notice, "the command can read the environment of this program, and a credential there: "+hidden.Error())
+func createForCommand(ctx context.Context, inv *invocation, s *settings.Settings, store *execStore) (lease.Lease, error) {
+	if hidden := inv.Process.NotHidden; hidden != nil {
+		inv.system.Say(ci.Notice, "the command can read the environment of this program, and a credential there: "+hidden.Error())
 	}
 	var err error
-	if path := in.input.Text["lease"]; path != "" {
-		files := in.system.Files()
+	if path := inv.input.Text["lease"]; path != "" {
+		files := inv.system.Files()
 		if public, refused := files.Refused(path); refused {
 			return lease.Lease{}, refusePublic(public, files)
 		}
@@ -145,35 +145,35 @@ func createForCommand(ctx context.Context, in *invocation, s *settings.Settings,
 			return lease.Lease{}, notStarted(err)
 		}
 	}
-	connect := newClients(in)
+	connect := newClients(inv)
 	account, err := connect.account(s)
 	if err != nil {
 		store.Clear()
 		return lease.Lease{}, notStarted(err)
 	}
 	defer account.Close()
-	created, leftovers, err := lease.Create(ctx, newLife(in, s.Timeout), account, newRequest(connect, s), store)
+	created, leftovers, err := lease.Create(ctx, newLife(inv, s.Timeout), account, newRequest(connect, s), store)
 	if err != nil {
-		newReporter(in).leftovers(leftovers)
+		newReporter(inv).leftovers(leftovers)
 		return created, notStarted(explained(err, account, s))
 	}
-	in.Process.Signals.Stop()
+	inv.Process.Signals.Stop()
 	if errors.As(context.Cause(ctx), new(cli.Interrupted)) {
-		undo(ctx, in, s, created, store)
+		undo(ctx, inv, s, created, store)
 		return created, lease.ErrInterrupted
 	}
-	in.system.Say(ci.Progress, subject(created)+" of "+created.Username+" is lent to the command")
-	warnOfLegacy(in.system, created)
+	inv.system.Say(ci.Progress, subject(created)+" of "+created.Username+" is lent to the command")
+	warnOfLegacy(inv.system, created)
 	return created, nil
 }
 
 // undo revokes a token that no command has seen.
-func undo(ctx context.Context, in *invocation, s *settings.Settings, created lease.Lease, store *execStore) {
-	leftovers := revokeUnpublished(ctx, newRevoker(in, s, false), created)
+func undo(ctx context.Context, inv *invocation, s *settings.Settings, created lease.Lease, store *execStore) {
+	leftovers := revokeUnpublished(ctx, newRevoker(inv, s, false), created)
 	if len(leftovers) == 0 {
 		store.Clear()
 	}
-	newReporter(in).leftovers(leftovers)
+	newReporter(inv).leftovers(leftovers)
 }
 
 // revokeAfterCommand revokes the token of a command that has ended, and returns the

@@ -21,25 +21,25 @@ func helpCommand(app func() cli.App[*invocation]) Command {
 			{Purpose: "all commands", Line: "jenkins-token help"},
 			{Purpose: "one of them", Line: "jenkins-token help create"},
 		},
-		Run: func(_ context.Context, in *invocation) error { return help(in, app()) },
+		Run: func(_ context.Context, inv *invocation) error { return runHelp(inv, app()) },
 	}
 }
 
-// help prints what the program, or a command, is for.
-func help(in *invocation, app cli.App[*invocation]) error {
-	if len(in.input.Args) > 0 {
-		return printHelp(in, app, in.input.Args[0])
+// runHelp prints what the program, or a command, is for.
+func runHelp(inv *invocation, app cli.App[*invocation]) error {
+	if len(inv.input.Args) > 0 {
+		return printHelp(inv, app, inv.input.Args[0])
 	}
-	_, err := fmt.Fprint(in.Streams.Out, app.Overview())
+	_, err := fmt.Fprint(inv.Streams.Out, app.Overview())
 	return err
 }
 
 // printHelp prints the help text of the command of a name.
-func printHelp(in *invocation, app cli.App[*invocation], name string) error {
+func printHelp(inv *invocation, app cli.App[*invocation], name string) error {
 	text, err := app.Help(name)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprint(in.Streams.Out, text)
+	_, err = fmt.Fprint(inv.Streams.Out, text)
 	return err
 }

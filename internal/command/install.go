@@ -28,22 +28,22 @@ func installCommand() Command {
 			{Purpose: "into a shared volume", Line: "jenkins-token install /shared"},
 			{Purpose: "into a directory of PATH", Line: "jenkins-token install /usr/local/bin"},
 		},
-		Run: install,
+		Run: runInstall,
 	}
 }
 
-// install copies the program, for images that have no cp.
-func install(_ context.Context, in *invocation) error {
-	if len(in.input.Args) != 1 {
+// runInstall copies the program, for images that have no cp.
+func runInstall(_ context.Context, inv *invocation) error {
+	if len(inv.input.Args) != 1 {
 		return cli.Usage("install: no directory is given", "jenkins-token install DIR writes DIR/jenkins-token")
 	}
-	path, err := in.Files.Executable()
+	path, err := inv.Files.Executable()
 	if err != nil {
 		return errors.New("install: the program does not know its own file")
 	}
-	target := filepath.Join(in.input.Args[0], "jenkins-token")
+	target := filepath.Join(inv.input.Args[0], "jenkins-token")
 	mode := os.FileMode(0o755)
-	if in.input.Set["unreadable"] {
+	if inv.input.Set["unreadable"] {
 		// Linux keeps the memory and the environment of a program that its user cannot
 		// read from other processes, from its first instruction on (exec, would_dump).
 		mode = 0o711
@@ -51,7 +51,7 @@ func install(_ context.Context, in *invocation) error {
 	if err := copyFile(path, target, mode); err != nil {
 		return fmt.Errorf("install: %w", cause(err))
 	}
-	_, err = fmt.Fprintln(in.Streams.Out, target)
+	_, err = fmt.Fprintln(inv.Streams.Out, target)
 	return err
 }
 

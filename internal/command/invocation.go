@@ -128,21 +128,21 @@ func flagsOf(taken func(settings.Setting) bool) []cli.Flag {
 
 // requireKnownCI refuses what depends on the CI system when it is not clear which one
 // it is.
-func requireKnownCI(in *invocation) error {
-	if in.ambiguous == nil {
+func requireKnownCI(inv *invocation) error {
+	if inv.ambiguous == nil {
 		return nil
 	}
-	return cli.Usage(in.ambiguous.Error(), "--ci NAME says which of them runs this job")
+	return cli.Usage(inv.ambiguous.Error(), "--ci NAME says which of them runs this job")
 }
 
 // newLife is what package lease needs of the process.
-func newLife(in *invocation, timeout time.Duration) lease.Life {
+func newLife(inv *invocation, timeout time.Duration) lease.Life {
 	return lease.Life{
-		Now: in.Clock.Now, Pause: in.Clock.Pause, Random: in.Random,
+		Now: inv.Clock.Now, Pause: inv.Clock.Pause, Random: inv.Random,
 		Grace: lease.Grace, Timeout: cmp.Or(timeout, settings.DefaultTimeout),
-		Progress: func(text string) { in.system.Say(ci.Progress, text) },
-		Notice:   func(text string) { in.system.Say(ci.Notice, text) },
-		Warn:     func(text string) { in.system.Say(ci.Warning, text) },
+		Progress: func(text string) { inv.system.Say(ci.Progress, text) },
+		Notice:   func(text string) { inv.system.Say(ci.Notice, text) },
+		Warn:     func(text string) { inv.system.Say(ci.Warning, text) },
 	}
 }
 
@@ -152,22 +152,22 @@ const fileTimeout = time.Minute
 
 // loadSettings reads the settings from the sources that count for this invocation.
 // others are names and values that are not settings, which are checked too.
-func loadSettings(ctx context.Context, in *invocation, need settings.Need, others ...[2]string) (*settings.Settings, error) {
+func loadSettings(ctx context.Context, inv *invocation, need settings.Need, others ...[2]string) (*settings.Settings, error) {
 	reading, cancel := context.WithTimeout(ctx, fileTimeout)
 	defer cancel()
-	lookup := in.Env.Lookup
+	lookup := inv.Env.Lookup
 	source := settings.Source{
-		Flags: in.input.Text, Lookup: lookup, ReadFile: readGiven(reading, in), Proxies: lookup,
-		Action: in.action, InJenkins: ci.InJenkins(lookup), Fork: ci.Fork(lookup, in.Files.Read),
+		Flags: inv.input.Text, Lookup: lookup, ReadFile: readGiven(reading, inv), Proxies: lookup,
+		Action: inv.action, InJenkins: ci.InJenkins(lookup), Fork: ci.Fork(lookup, inv.Files.Read),
 	}
 	switch {
-	case in.action:
+	case inv.action:
 		source.Spelling = settings.Runner
 	case ci.OnPlugin(lookup):
 		source.Spelling = settings.Plugin
 	}
 	if need != settings.ForPost {
-		source.Others = append(otherFlags(in.input), append(others, otherVariables(lookup)...)...)
+		source.Others = append(otherFlags(inv.input), append(others, otherVariables(lookup)...)...)
 	}
 	s, err := settings.Load(ctx, source, need)
 	if err != nil && ctx.Err() != nil {
@@ -178,18 +178,18 @@ func loadSettings(ctx context.Context, in *invocation, need settings.Need, other
 	}
 	for _, notice := range s.Notices {
 		if need != settings.ForPost {
-			in.system.Say(ci.Notice, notice)
+			inv.system.Say(ci.Notice, notice)
 		}
 	}
 	return s, nil
 }
 
 // readGiven reads a file that a setting names.
-func readGiven(ctx context.Context, in *invocation) func(string) ([]byte, error) {
-	if in.action || in.Files.ReadGiven == nil {
-		return in.Files.Read
+func readGiven(ctx context.Context, inv *invocation) func(string) ([]byte, error) {
+	if inv.action || inv.Files.ReadGiven == nil {
+		return inv.Files.Read
 	}
-	return func(path string) ([]byte, error) { return in.Files.ReadGiven(ctx, path) }
+	return func(path string) ([]byte, error) { return inv.Files.ReadGiven(ctx, path) }
 }
 
 // otherFlags are the flags that are not settings and have a value.

@@ -22,14 +22,14 @@ type savedLease struct {
 
 // findLeases finds the leases: in the post step in the CI's state and the runner state
 // file, else where the command line says.
-func findLeases(in *invocation) ([]savedLease, error) {
-	if in.action {
-		return leasesOfAction(in)
+func findLeases(inv *invocation) ([]savedLease, error) {
+	if inv.action {
+		return leasesOfAction(inv)
 	}
-	path := in.input.Text["lease"]
+	path := inv.input.Text["lease"]
 	switch {
 	case path == "-":
-		content, err := io.ReadAll(io.LimitReader(in.Streams.In, lease.SizeLimit+1))
+		content, err := io.ReadAll(io.LimitReader(inv.Streams.In, lease.SizeLimit+1))
 		if err != nil {
 			return nil, fmt.Errorf("read the record from standard input: %w", err)
 		}
@@ -44,27 +44,27 @@ func findLeases(in *invocation) ([]savedLease, error) {
 			return nil, err
 		}
 		return []savedLease{saved}, nil
-	case in.ambiguous != nil:
-		return nil, requireKnownCI(in)
-	case in.system.Files().Private == "":
+	case inv.ambiguous != nil:
+		return nil, requireKnownCI(inv)
+	case inv.system.Files().Private == "":
 		return nil, cli.Usage("nothing says which token to revoke", "--lease FILE|- takes the record that create wrote; --uuid UUID a token of the account")
 	}
-	return leasesOfRun(in)
+	return leasesOfRun(inv)
 }
 
 // leasesOfAction finds the leases of the post step: the one in the runner's state, or
 // those in the runner state file.
-func leasesOfAction(in *invocation) ([]savedLease, error) {
+func leasesOfAction(inv *invocation) ([]savedLease, error) {
 	var leases []savedLease
-	if text, ok := in.runner.SavedState(); ok {
+	if text, ok := inv.runner.SavedState(); ok {
 		r, err := lease.Decode([]byte(text))
 		if err != nil {
-			in.system.Say(ci.Warning, "the state handed to the post step is not a record of this program; it is ignored")
+			inv.system.Say(ci.Warning, "the state handed to the post step is not a record of this program; it is ignored")
 		} else {
 			leases = append(leases, savedLease{r, func() error { return nil }})
 		}
 	}
-	path := in.runner.StateFile()
+	path := inv.runner.StateFile()
 	if path == "" {
 		return leases, nil
 	}
@@ -73,7 +73,7 @@ func leasesOfAction(in *invocation) ([]savedLease, error) {
 		// The state is this step's own. What else the file names has a post step too.
 		own, done := file.Current(leases[0].lease)
 		if done {
-			in.system.Say(ci.Progress, subject(own)+" was dealt with already")
+			inv.system.Say(ci.Progress, subject(own)+" was dealt with already")
 			return nil, nil
 		}
 		leases[0] = savedLease{own, func() error { return file.MarkDone(own) }}
@@ -81,7 +81,7 @@ func leasesOfAction(in *invocation) ([]savedLease, error) {
 	}
 	more, err := file.Leases()
 	if err != nil {
-		in.system.Say(ci.Warning, "the side file of this step holds lines that are no records")
+		inv.system.Say(ci.Warning, "the side file of this step holds lines that are no records")
 	}
 	for _, r := range more {
 		leases = append(leases, savedLease{r, func() error { return file.MarkDone(r) }})
@@ -92,15 +92,15 @@ func leasesOfAction(in *invocation) ([]savedLease, error) {
 // leasesOfRun finds the leases in the job's private directory: of this run, and of the
 // label where one is named, because parallel jobs can share the directory. With --all
 // they are all that this user can have written.
-func leasesOfRun(in *invocation) ([]savedLease, error) {
-	files := in.system.Files()
+func leasesOfRun(inv *invocation) ([]savedLease, error) {
+	files := inv.system.Files()
 	entries, err := os.ReadDir(files.Private)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("look for leases: %w", cause(err))
 	}
-	run := in.system.Run()
-	label, _ := in.Env.Lookup("JENKINS_TOKEN_LABEL")
-	label = cmp.Or(in.input.Text["label"], strings.TrimSpace(label))
+	run := inv.system.Run()
+	label, _ := inv.Env.Lookup("JENKINS_TOKEN_LABEL")
+	label = cmp.Or(inv.input.Text["label"], strings.TrimSpace(label))
 	var leases []savedLease
 	others := 0
 	for _, entry := range entries {
@@ -109,18 +109,18 @@ func leasesOfRun(in *invocation) ([]savedLease, error) {
 		}
 		saved, err := leaseFromFile(filepath.Join(files.Private, entry.Name()))
 		if err != nil {
-			in.system.Say(ci.Warning, "a file of the name of a lease is not one, or is not this user's")
+			inv.system.Say(ci.Warning, "a file of the name of a lease is not one, or is not this user's")
 			continue
 		}
 		name, _ := lease.ParseName(saved.lease.Names[0])
-		if !in.input.Set["all"] && !name.IsOf(run.Project, run.ID, label) {
+		if !inv.input.Set["all"] && !name.IsOf(run.Project, run.ID, label) {
 			others++
 			continue
 		}
 		leases = append(leases, saved)
 	}
 	if others > 0 {
-		in.system.Say(ci.Notice, fmt.Sprintf("left %d leases of other runs or labels alone; --all revokes them too", others))
+		inv.system.Say(ci.Notice, fmt.Sprintf("left %d leases of other runs or labels alone; --all revokes them too", others))
 	}
 	return leases, nil
 }

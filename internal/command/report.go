@@ -19,7 +19,7 @@ type reporter struct {
 	write  writer
 }
 
-func newReporter(in *invocation) reporter { return reporter{in.system, in.write} }
+func newReporter(inv *invocation) reporter { return reporter{inv.system, inv.write} }
 
 // leftovers tells what may outlive the job.
 func (r reporter) leftovers(leftovers []lease.Leftover) {

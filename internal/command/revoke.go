@@ -38,45 +38,45 @@ func revokeCommand() Command {
 			{Purpose: "the token of a record", Line: "jenkins-token revoke --lease token.json"},
 			{Purpose: "a token that an administrator found", Line: "jenkins-token revoke --username deploy --uuid 3f2504e0-4f89-41d3-9a0c-0305e82c3301"},
 		},
-		Run: revoke,
+		Run: runRevoke,
 	}
 }
 
-// revoke revokes the tokens of the leases that it finds.
-func revoke(ctx context.Context, in *invocation) error {
-	if uuid := in.input.Text["uuid"]; uuid != "" {
-		return revokeUUID(ctx, in, uuid)
+// runRevoke revokes the tokens of the leases that it finds.
+func runRevoke(ctx context.Context, inv *invocation) error {
+	if uuid := inv.input.Text["uuid"]; uuid != "" {
+		return revokeUUID(ctx, inv, uuid)
 	}
-	leases, err := findLeases(in)
+	leases, err := findLeases(inv)
 	if err != nil {
 		return err
 	}
 	if len(leases) == 0 {
-		in.system.Say(ci.Notice, "there is no token to revoke")
+		inv.system.Say(ci.Notice, "there is no token to revoke")
 		return nil
 	}
 	// What is wrong with the settings of a post step need not matter: the lease
 	// is usually enough.
-	s, wrong := loadSettings(ctx, in, settings.ForPost)
+	s, wrong := loadSettings(ctx, inv, settings.ForPost)
 	if wrong != nil {
-		in.system.Say(ci.Notice, wrong.Error())
+		inv.system.Say(ci.Notice, wrong.Error())
 	}
-	if err := checkProxies(in, leases); err != nil {
+	if err := checkProxies(inv, leases); err != nil {
 		return err
 	}
-	revoker := newRevoker(in, s, in.action)
+	revoker := newRevoker(inv, s, inv.action)
 	revoker.Life.Timeout = 0
 	for i, one := range leases {
-		leases[i].lease.Settings = postSettings(one.lease.Settings, s, in.action)
+		leases[i].lease.Settings = postSettings(one.lease.Settings, s, inv.action)
 		revoker.Life.Timeout = max(revoker.Life.Timeout, leases[i].lease.Settings.Deadline())
 	}
-	report := newReporter(in)
-	leftovers, kept, fail := revokeLeases(ctx, in, revoker, report, leases, s)
+	report := newReporter(inv)
+	leftovers, kept, fail := revokeLeases(ctx, inv, revoker, report, leases, s)
 	report.leftovers(append(leftovers, kept...))
 	switch {
 	case len(leftovers) == 0:
 		return nil
-	case !in.action:
+	case !inv.action:
 		return &requestError{leftovers[0].Err, leftovers[0].Version, s}
 	case fail:
 		return fmt.Errorf("%d of the tokens may outlive this job", len(leftovers))
@@ -86,8 +86,8 @@ func revoke(ctx context.Context, in *invocation) error {
 
 // revokeLeases revokes the tokens of leases. It returns the leftovers, and the tokens that
 // the settings say to keep; fail says that a leftover is a failure.
-func revokeLeases(ctx context.Context, in *invocation, revoker *lease.Revoker, report reporter, leases []savedLease, s *settings.Settings) (leftovers, kept []lease.Leftover, fail bool) {
-	marks := stepMarks(in.runner)
+func revokeLeases(ctx context.Context, inv *invocation, revoker *lease.Revoker, report reporter, leases []savedLease, s *settings.Settings) (leftovers, kept []lease.Leftover, fail bool) {
+	marks := stepMarks(inv.runner)
 	var credential secret.String
 	if s != nil {
 		credential = s.Credential.Secret
@@ -96,7 +96,7 @@ func revokeLeases(ctx context.Context, in *invocation, revoker *lease.Revoker, r
 		// A mark that cannot be written costs at most what it would have saved.
 		_ = marks.Posted(one.lease)
 		if marks.IsRevoked(one.lease, credential) || marks.MayBeRevoked(one.lease) && revoker.Absent(ctx, one.lease) {
-			in.system.Say(ci.Progress, subject(one.lease)+" was revoked by another step")
+			inv.system.Say(ci.Progress, subject(one.lease)+" was revoked by another step")
 			_ = one.markDone()
 			continue
 		}
@@ -111,8 +111,8 @@ func revokeLeases(ctx context.Context, in *invocation, revoker *lease.Revoker, r
 			continue
 		}
 		report.outcome(one.lease, outcome)
-		if err := in.write("done", one.markDone); err != nil {
-			in.system.Say(ci.Notice, "the token is revoked, but its record could not be removed")
+		if err := inv.write("done", one.markDone); err != nil {
+			inv.system.Say(ci.Notice, "the token is revoked, but its record could not be removed")
 		}
 	}
 	return leftovers, kept, fail
@@ -120,19 +120,19 @@ func revokeLeases(ctx context.Context, in *invocation, revoker *lease.Revoker, r
 
 // checkProxies says which variable names a proxy that cannot be used, so that nothing
 // is sent. The post step goes on, to say what it leaves.
-func checkProxies(in *invocation, leases []savedLease) error {
-	connect := newClients(in)
+func checkProxies(inv *invocation, leases []savedLease) error {
+	connect := newClients(inv)
 	for _, one := range leases {
 		root, err := jenkins.ParseInsecureRoot(one.lease.URL)
 		if err != nil {
 			continue
 		}
-		_, err = connect.proxyOf(one.lease, in.action)(root)
+		_, err = connect.proxyOf(one.lease, inv.action)(root)
 		wrong, ok := errors.AsType[*settings.ProxyError](err)
 		switch {
 		case !ok:
-		case in.action:
-			in.system.Say(ci.Notice, wrong.Settings().Error())
+		case inv.action:
+			inv.system.Say(ci.Notice, wrong.Settings().Error())
 			return nil
 		default:
 			return wrong.Settings()
@@ -163,47 +163,47 @@ func postSettings(leased settings.Post, s *settings.Settings, action bool) setti
 
 // revokeByInput is the action that revokes the token of an earlier step. Where that
 // step created none there is no uuid.
-func revokeByInput(ctx context.Context, in *invocation) error {
-	uuid, _ := in.Env.Lookup("INPUT_TOKEN-UUID")
+func revokeByInput(ctx context.Context, inv *invocation) error {
+	uuid, _ := inv.Env.Lookup("INPUT_TOKEN-UUID")
 	if uuid = strings.TrimSpace(uuid); uuid == "" {
-		in.system.Say(ci.Notice, "there is no token to revoke")
+		inv.system.Say(ci.Notice, "there is no token to revoke")
 		return nil
 	}
-	return revokeUUID(ctx, in, uuid)
+	return revokeUUID(ctx, inv, uuid)
 }
 
 // revokeUUID revokes a token of the account whose credential is given, and proves
 // it where the account's token page can be read.
-func revokeUUID(ctx context.Context, in *invocation, uuid string) error {
+func revokeUUID(ctx context.Context, inv *invocation, uuid string) error {
 	if !jenkins.IsUUID(uuid) {
 		return cli.Usage("the uuid of a token has the form 01234567-89ab-cdef-0123-456789abcdef", "the output token-uuid of create has it, and the token's page in Jenkins")
 	}
-	s, err := loadSettings(ctx, in, settings.ForAccount)
+	s, err := loadSettings(ctx, inv, settings.ForAccount)
 	if err != nil {
 		return err
 	}
-	account, err := newClients(in).account(s)
+	account, err := newClients(inv).account(s)
 	if err != nil {
 		return err
 	}
 	defer account.Close()
-	outcome, name, err := lease.RevokeUUID(ctx, newLife(in, s.Timeout), account, uuid)
+	outcome, name, err := lease.RevokeUUID(ctx, newLife(inv, s.Timeout), account, uuid)
 	if s.Credential.Kind == settings.APIToken && (outcome == lease.Revoked || outcome == lease.Unknown) {
 		// In the step for runners without post steps the credential is the token itself. Of
 		// any other credential no lease has this uuid and this token.
-		_ = jobMarks(in.system).Revoked(uuid, s.Credential.Secret)
+		_ = jobMarks(inv.system).Revoked(uuid, s.Credential.Secret)
 	}
 	if outcome == lease.Revoked {
-		_ = jobMarks(in.system).RevokedBy(s.Credential.Secret, uuid)
+		_ = jobMarks(inv.system).RevokedBy(s.Credential.Secret, uuid)
 	}
 	owner := cmp.Or(s.ForUser, s.Username, "the account")
 	switch outcome {
 	case lease.Revoked:
-		in.system.Say(ci.Progress, "token "+name+" ("+uuid+") of "+owner+" is revoked")
+		inv.system.Say(ci.Progress, "token "+name+" ("+uuid+") of "+owner+" is revoked")
 	case lease.Gone:
-		in.system.Say(ci.Notice, owner+" has no token "+uuid)
+		inv.system.Say(ci.Notice, owner+" has no token "+uuid)
 	case lease.Unknown:
-		in.system.Say(ci.Notice, "if "+owner+" had a token "+uuid+", it is revoked now: Jenkins gives this answer to every uuid, and its list of tokens could not be read")
+		inv.system.Say(ci.Notice, "if "+owner+" had a token "+uuid+", it is revoked now: Jenkins gives this answer to every uuid, and its list of tokens could not be read")
 	case lease.Undurable:
 		return explained(fmt.Errorf("token %s is dead now, but may return when the controller restarts: %w", uuid, err), account, s)
 	default:

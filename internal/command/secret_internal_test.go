@@ -24,7 +24,7 @@ func TestInvocationsShowNoSecret(t *testing.T) {
 		return "", false
 	}
 	p := &Program{Clock: Clock{Now: time.Now}, Args: []string{"jenkins-token", "exec"}, Env: Env{Environ: func() []string { return environ }, Lookup: lookup}}
-	in := &invocation{Program: p}
+	inv := &invocation{Program: p}
 	s := &settings.Settings{
 		Credential: settings.Credential{Kind: settings.Password, Secret: secret.New(password)},
 		Headers:    secret.Hold(http.Header{"X-Gate": {header}}), ClientKey: secret.New(header),
@@ -32,18 +32,18 @@ func TestInvocationsShowNoSecret(t *testing.T) {
 	record := lease.Lease{Token: secret.New(token), Names: []string{"a"}}
 	store := &execStore{masks: secret.Masks("alice", record.Token)}
 	for _, name := range ci.Names() {
-		system, err := ci.Detect(surroundings(p, "exec", in.input), name)
+		system, err := ci.Detect(surroundings(p, "exec", inv.input), name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		in.system = system
-		secrettest.Hidden(t, "invocation on "+name, in, token, password, header)
+		inv.system = system
+		secrettest.Hidden(t, "invocation on "+name, inv, token, password, header)
 	}
-	store.system = in.system
+	store.system = inv.system
 	secrettest.Hidden(t, "store of exec", store, token, password, header)
-	secrettest.Hidden(t, "store of create", &createStore{system: in.system}, token, password, header)
+	secrettest.Hidden(t, "store of create", &createStore{system: inv.system}, token, password, header)
 	secrettest.Hidden(t, "saved lease", savedLease{lease: record}, token)
 	secrettest.Hidden(t, "revocation", &revocation{settings: s, store: store, lease: record, leftovers: []lease.Leftover{{Lease: record}}}, token, password, header)
-	secrettest.Hidden(t, "diagnosis", &diagnosis{in: in, settings: s}, token, password, header)
-	secrettest.Hidden(t, "revoker", newRevoker(in, s, false), token, password, header)
+	secrettest.Hidden(t, "diagnosis", &diagnosis{inv: inv, settings: s}, token, password, header)
+	secrettest.Hidden(t, "revoker", newRevoker(inv, s, false), token, password, header)
 }

@@ -48,58 +48,58 @@ func sweepCommand() Command {
 			{Purpose: "see what would be revoked", Line: "jenkins-token sweep --dry-run"},
 			{Purpose: "those of one project", Line: "jenkins-token sweep --project github.com/acme/web"},
 		},
-		Run: sweep,
+		Run: runSweep,
 	}
 }
 
-// sweep revokes expired tokens of ours.
-func sweep(ctx context.Context, in *invocation) error {
-	filter := lease.Filter{Project: choice(in, "project"), Run: choice(in, "run"), Label: choice(in, "label")}
-	dryRun, err := strconv.ParseBool(strings.ToLower(choice(in, "dry-run")))
-	if text := choice(in, "dry-run"); err != nil && text != "" {
+// runSweep revokes expired tokens of ours.
+func runSweep(ctx context.Context, inv *invocation) error {
+	filter := lease.Filter{Project: choice(inv, "project"), Run: choice(inv, "run"), Label: choice(inv, "label")}
+	dryRun, err := strconv.ParseBool(strings.ToLower(choice(inv, "dry-run")))
+	if text := choice(inv, "dry-run"); err != nil && text != "" {
 		return cli.Usage("dry-run: neither true nor false")
 	}
 	var others [][2]string
-	if in.action {
+	if inv.action {
 		others = [][2]string{{"project", filter.Project}, {"run", filter.Run}, {"label", filter.Label}}
 	}
-	if runner, ok := in.system.(*ci.GitHub); filter.Run != "" && ok && runner.EveryRunIsOne() {
+	if runner, ok := inv.system.(*ci.GitHub); filter.Run != "" && ok && runner.EveryRunIsOne() {
 		return cli.Usage("run: here every run has the same number", "sweep by project, or without a filter")
 	}
 	if filter.Run != "" && filter.Project == "" {
 		// Numbers of runs repeat from project to project.
-		if named, _ := in.Env.Lookup("JENKINS_TOKEN_PROJECT"); in.system.Name() == "plain" && strings.TrimSpace(named) == "" {
+		if named, _ := inv.Env.Lookup("JENKINS_TOKEN_PROJECT"); inv.system.Name() == "plain" && strings.TrimSpace(named) == "" {
 			return cli.Usage("--run: the number of a run says nothing without its project", "--project PROJECT says whose run it is, for instance --project github.com/acme/web")
 		}
-		filter.Project = in.system.Run().Project
+		filter.Project = inv.system.Run().Project
 	}
-	s, err := loadSettings(ctx, in, settings.ForAccount, others...)
+	s, err := loadSettings(ctx, inv, settings.ForAccount, others...)
 	if err != nil {
 		return err
 	}
 	// A crowded account's page takes Jenkins longer than other answers: four
 	// seconds for 5,000 tokens.
-	account, err := newClients(in).account(s, jenkins.WithRequestTimeout(s.Timeout))
+	account, err := newClients(inv).account(s, jenkins.WithRequestTimeout(s.Timeout))
 	if err != nil {
 		return err
 	}
 	defer account.Close()
-	progress := newMeter(in)
-	sweeper := &lease.Sweeper{Life: progress.around(newLife(in, s.Timeout)), Account: account, Own: sweepToken(in.system.Run(), s), Advance: progress.advance}
+	progress := newMeter(inv)
+	sweeper := &lease.Sweeper{Life: progress.around(newLife(inv, s.Timeout)), Account: account, Own: sweepToken(inv.system.Run(), s), Advance: progress.advance}
 	result, err := sweeper.Sweep(ctx, filter, dryRun)
 	progress.clear()
-	report := newReporter(in)
+	report := newReporter(inv)
 	report.leftovers(result.Leftovers)
 	var revoked []string // of this run
-	run := in.system.Run()
+	run := inv.system.Run()
 	for _, one := range result.Found {
 		if one.Revoked && one.Name.IsOf(run.Project, run.ID, "") {
 			revoked = append(revoked, one.UUID)
 		}
 	}
-	_ = jobMarks(in.system).RevokedBy(s.Credential.Secret, revoked...)
+	_ = jobMarks(inv.system).RevokedBy(s.Credential.Secret, revoked...)
 	if err == nil || result.Listed > 0 {
-		if err := printSweep(in, report, result, dryRun); err != nil {
+		if err := printSweep(inv, report, result, dryRun); err != nil {
 			return err
 		}
 	}
@@ -127,12 +127,12 @@ func sweepToken(run ci.Run, s *settings.Settings) *lease.Request {
 }
 
 // choice is a flag, or the input of the sweep action.
-func choice(in *invocation, name string) string {
-	if in.action {
-		text, _ := in.Env.Lookup("INPUT_" + strings.ToUpper(name))
+func choice(inv *invocation, name string) string {
+	if inv.action {
+		text, _ := inv.Env.Lookup("INPUT_" + strings.ToUpper(name))
 		return strings.TrimSpace(text)
 	}
-	return in.input.Text[name]
+	return inv.input.Text[name]
 }
 
 // sweepReport is the JSON of a sweep.
@@ -202,23 +202,23 @@ func (r sweepReport) counts(dryRun bool) []count {
 
 // printSweep says what a sweep found and did: in the log, or as JSON, and on the page of
 // the run.
-func printSweep(in *invocation, report reporter, result lease.SweepResult, dryRun bool) error {
+func printSweep(inv *invocation, report reporter, result lease.SweepResult, dryRun bool) error {
 	if result.Listed > lease.Crowded {
-		defer in.system.Say(ci.Notice, fmt.Sprintf("%d tokens lie on the account: more than %d make the controller slow", result.Listed, lease.Crowded))
+		defer inv.system.Say(ci.Notice, fmt.Sprintf("%d tokens lie on the account: more than %d make the controller slow", result.Listed, lease.Crowded))
 	}
 	if result.More > 0 {
-		defer in.system.Say(ci.Notice, fmt.Sprintf("%d more are ours and over: sweep again", result.More))
+		defer inv.system.Say(ci.Notice, fmt.Sprintf("%d more are ours and over: sweep again", result.More))
 	}
 	if result.Oversized > 0 {
-		defer in.system.Say(ci.Notice, fmt.Sprintf("skipped %d of the account's tokens, whose names are too long to read", result.Oversized))
+		defer inv.system.Say(ci.Notice, fmt.Sprintf("skipped %d of the account's tokens, whose names are too long to read", result.Oversized))
 	}
 	if result.Undated > 0 {
-		defer in.system.Say(ci.Warning, fmt.Sprintf("did not revoke %d of the tokens that are past their end by this machine's clock: the controller sends no Date to compare with", result.Undated))
+		defer inv.system.Say(ci.Warning, fmt.Sprintf("did not revoke %d of the tokens that are past their end by this machine's clock: the controller sends no Date to compare with", result.Undated))
 	}
 	out := reportOf(result)
 	report.summary(sweepSummary(out, dryRun))
-	if in.input.Set["json"] {
-		return json.NewEncoder(in.Streams.Out).Encode(out)
+	if inv.input.Set["json"] {
+		return json.NewEncoder(inv.Streams.Out).Encode(out)
 	}
 	for _, one := range result.Found {
 		what := "not revoked"
@@ -230,16 +230,16 @@ func printSweep(in *invocation, report reporter, result lease.SweepResult, dryRu
 		case one.Err == nil:
 			continue // the rest of a sweep that ended early can be thousands
 		}
-		in.system.Say(ci.Progress, one.Name.String()+" ("+one.UUID+"): "+what)
+		inv.system.Say(ci.Progress, one.Name.String()+" ("+one.UUID+"): "+what)
 	}
 	for _, one := range out.Reasons {
-		in.system.Say(ci.Progress, fmt.Sprintf("%d not revoked: %s", one.Count, one.Reason))
+		inv.system.Say(ci.Progress, fmt.Sprintf("%d not revoked: %s", one.Count, one.Reason))
 	}
 	text := fmt.Sprintf("tokens on the account: %d", out.Listed)
 	for _, one := range out.counts(dryRun) {
 		text += fmt.Sprintf("; %s: %d", one.what, one.n)
 	}
-	in.system.Say(ci.Progress, text)
+	inv.system.Say(ci.Progress, text)
 	return nil
 }
 
@@ -265,10 +265,10 @@ func sweepSummary(out sweepReport, dryRun bool) string {
 
 // newMeter is a bar on a person's terminal. The log of a CI gets lines, even where its
 // agent gives a job a terminal.
-func newMeter(in *invocation) *meter {
-	m := &meter{now: in.Clock.Now, line: func(text string) { in.system.Say(ci.Progress, text) }}
-	if in.Streams.ErrIsTerminal && in.system.Name() == "plain" {
-		m.bar = in.Streams.Err
+func newMeter(inv *invocation) *meter {
+	m := &meter{now: inv.Clock.Now, line: func(text string) { inv.system.Say(ci.Progress, text) }}
+	if inv.Streams.ErrIsTerminal && inv.system.Name() == "plain" {
+		m.bar = inv.Streams.Err
 	}
 	return m
 }

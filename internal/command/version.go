@@ -17,12 +17,12 @@ func versionCommand() Command {
 			{Purpose: "as a command", Line: "jenkins-token version"},
 			{Purpose: "as a flag", Line: "jenkins-token --version"},
 		},
-		Run: version,
+		Run: runVersion,
 	}
 }
 
-// version prints the version.
-func version(_ context.Context, in *invocation) error {
-	_, err := fmt.Fprintln(in.Streams.Out, in.Version)
+// runVersion prints the version.
+func runVersion(_ context.Context, inv *invocation) error {
+	_, err := fmt.Fprintln(inv.Streams.Out, inv.Version)
 	return err
 }
