@@ -52,28 +52,23 @@ func sweepCommand() Command {
 	}
 }
 
-// runSweep revokes expired tokens of ours.
+// runSweep revokes expired tokens that this program created.
 func runSweep(ctx context.Context, inv *invocation) error {
-	filter := lease.Filter{Project: choice(inv, "project"), Run: choice(inv, "run"), Label: choice(inv, "label")}
 	dryRun, err := strconv.ParseBool(strings.ToLower(choice(inv, "dry-run")))
-	if text := choice(inv, "dry-run"); err != nil && text != "" {
+	if err != nil && choice(inv, "dry-run") != "" {
 		return cli.Usage("dry-run: neither true nor false")
 	}
-	var others [][2]string
+	filter, err := sweepFilter(inv)
+	if err != nil {
+		return err
+	}
+	var inputs [][2]string
 	if inv.action {
-		others = [][2]string{{"project", filter.Project}, {"run", filter.Run}, {"label", filter.Label}}
-	}
-	if runner, ok := inv.system.(*ci.GitHub); filter.Run != "" && ok && runner.EveryRunIsOne() {
-		return cli.Usage("run: here every run has the same number", "sweep by project, or without a filter")
-	}
-	if filter.Run != "" && filter.Project == "" {
-		// Numbers of runs repeat from project to project.
-		if named, _ := inv.Env.Lookup("JENKINS_TOKEN_PROJECT"); inv.system.Name() == "plain" && strings.TrimSpace(named) == "" {
-			return cli.Usage("--run: the number of a run says nothing without its project", "--project PROJECT says whose run it is, for instance --project github.com/acme/web")
+		for _, name := range []string{"project", "run", "label"} {
+			inputs = append(inputs, [2]string{name, choice(inv, name)})
 		}
-		filter.Project = inv.system.Run().Project
 	}
-	s, err := loadSettings(ctx, inv, settings.ForAccount, others...)
+	s, err := loadSettings(ctx, inv, settings.ForAccount, inputs...)
 	if err != nil {
 		return err
 	}
@@ -90,14 +85,7 @@ func runSweep(ctx context.Context, inv *invocation) error {
 	progress.clear()
 	report := newReporter(inv)
 	report.leftovers(result.Leftovers)
-	var revoked []string // of this run
-	run := inv.system.Run()
-	for _, one := range result.Found {
-		if one.Revoked && one.Name.IsOf(run.Project, run.ID, "") {
-			revoked = append(revoked, one.UUID)
-		}
-	}
-	_ = jobMarks(inv.system).RevokedBy(s.Credential.Secret, revoked...)
+	markRevoked(inv.system, s, result)
 	if err == nil || result.Listed > 0 {
 		if err := printSweep(inv, report, result, dryRun); err != nil {
 			return err
@@ -115,6 +103,34 @@ func runSweep(ctx context.Context, inv *invocation) error {
 		return fmt.Errorf("%d of %d tokens were not revoked: %d failed, %d were not tried", failed+notTried, len(result.Found), failed, notTried)
 	}
 	return nil
+}
+
+// sweepFilter selects tokens as the flags say, or the inputs of the sweep action.
+func sweepFilter(inv *invocation) (lease.Filter, error) {
+	filter := lease.Filter{Project: choice(inv, "project"), Run: choice(inv, "run"), Label: choice(inv, "label")}
+	if runner, ok := inv.system.(*ci.GitHub); filter.Run != "" && ok && runner.EveryRunIsOne() {
+		return filter, cli.Usage("run: here every run has the same number", "sweep by project, or without a filter")
+	}
+	if filter.Run != "" && filter.Project == "" {
+		// Numbers of runs repeat from project to project.
+		if named, _ := inv.Env.Lookup("JENKINS_TOKEN_PROJECT"); inv.system.Name() == "plain" && strings.TrimSpace(named) == "" {
+			return filter, cli.Usage("--run: the number of a run says nothing without its project", "--project PROJECT says whose run it is, for instance --project github.com/acme/web")
+		}
+		filter.Project = inv.system.Run().Project
+	}
+	return filter, nil
+}
+
+// markRevoked tells the post steps of this run which tokens are revoked.
+func markRevoked(system ci.System, s *settings.Settings, result lease.SweepResult) {
+	var revoked []string
+	run := system.Run()
+	for _, one := range result.Found {
+		if one.Revoked && one.Name.IsOf(run.Project, run.ID, "") {
+			revoked = append(revoked, one.UUID)
+		}
+	}
+	_ = jobMarks(system).RevokedBy(s.Credential.Secret, revoked...)
 }
 
 // sweepToken is what a long sweep by password creates a token for itself from; nil
