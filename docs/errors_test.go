@@ -140,7 +140,7 @@ func messages(t *testing.T) map[string][]string {
 func texts(file *ast.File) []ast.Expr {
 	// By function, which argument is the text.
 	arguments := map[string]int{
-		"errors.New": 0, "fmt.Errorf": 0, "usage": 0, "problem": 1, "fail": 1, "Warn": 0, "Say": 1,
+		"errors.New": 0, "fmt.Errorf": 0, "Usage": 0, "problem": 1, "fail": 1, "Warn": 0, "Say": 1,
 	}
 	var all []ast.Expr
 	ast.Inspect(file, func(n ast.Node) bool {
@@ -169,7 +169,7 @@ func texts(file *ast.File) []ast.Expr {
 	return all
 }
 
-// called names a function as its call does: errors.New, usage, j.system.Say.
+// called names a function as its call does: errors.New, cli.Usage, j.system.Say.
 func called(e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.Ident:
@@ -245,7 +245,7 @@ func TestTextsAreFound(t *testing.T) {
 	const source = `package p
 		var errOne = errors.New("the first")
 		func f() error { return fmt.Errorf("%d of %s: %w", 1, "x", err) }
-		func g() error { return usage(name+": the second", "a hint") }
+		func g() error { return cli.Usage(name+": the second", "a hint") }
 		func h() { f.problem(name, "the third, line %d", n); j.system.Say(ci.Warning, fmt.Sprintf("the fourth of %d", n)) }
 		func i() { j.system.Say(ci.Notice, "a notice"); d.fail("name", "the fifth", nil) }
 		func (e *E) Error() string {
