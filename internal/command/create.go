@@ -61,7 +61,7 @@ func runCreate(ctx context.Context, inv *invocation) error {
 		return err
 	}
 	defer account.Close()
-	created, leftovers, err := lease.Create(ctx, newLife(inv, s.Timeout), account, newRequest(connect, s), store)
+	created, leftovers, err := lease.Create(ctx, newLife(inv, s.Timeout), account, newRequest(connect, s), store, store)
 	if err == nil {
 		if err = store.posted(); err != nil {
 			created.Token = secret.String{} // the post step may have revoked it: the account looks

@@ -117,7 +117,7 @@ func (d *diagnosis) write(ctx context.Context) {
 	record, left, err := lease.Create(ctx, newLife(d.inv, d.left()), d.client, lease.Request{
 		URL: d.settings.URL.String(), Username: d.settings.Username, ForUser: d.settings.ForUser,
 		Project: run.Project, Run: run.ID, Label: "doctor", TTL: doctorTTL, Settings: post,
-	}, lease.Discard{})
+	}, lease.Discard{}, lease.Discard{})
 	if err != nil {
 		d.fail("write", "no token came of it: "+err.Error(), err)
 		newReporter(d.inv).leftovers(left)

@@ -111,7 +111,7 @@ func (d *diagnosis) given() string {
 const doctorPatience = 6 * time.Second
 
 func (d *diagnosis) patiently(ctx context.Context, f func() error) error {
-	return newLife(d.inv, d.left()).Patiently(ctx, d.client, doctorPatience, f)
+	return newLife(d.inv, d.left()).RepeatWhileLimited(ctx, d.client, doctorPatience, f)
 }
 
 // way checks how the controller is reached, without a credential.

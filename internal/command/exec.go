@@ -152,7 +152,7 @@ func createForCommand(ctx context.Context, inv *invocation, s *settings.Settings
 		return lease.Lease{}, notStarted(err)
 	}
 	defer account.Close()
-	created, leftovers, err := lease.Create(ctx, newLife(inv, s.Timeout), account, newRequest(connect, s), store)
+	created, leftovers, err := lease.Create(ctx, newLife(inv, s.Timeout), account, newRequest(connect, s), store, store)
 	if err != nil {
 		newReporter(inv).leftovers(leftovers)
 		return created, notStarted(explained(err, account, s))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -13,9 +14,9 @@ import (
 	"github.com/jenkins-token/jenkins-token/jenkins"
 )
 
-// Order is the token wanted.
+// Request is the token to create.
 type Request struct {
-	URL      string // root of the controller, for the record
+	URL      string // root of the controller, for the lease
 	Username string // owner; empty when only the controller knows (a bearer login)
 	ForUser  string
 	Project  string
@@ -26,28 +27,32 @@ type Request struct {
 	Settings settings.Post
 }
 
-// Keeper takes what must not be lost, and hides what must not be seen, while a
-// token is acquired.
+// Store keeps the lease while its token is created, so that whatever happens the token is
+// found again.
 type Store interface {
-	// Keep stores the record in place of the one before.
+	// Save stores the lease in place of the one before.
 	Save(Lease) error
-	// Drop says that there is nothing to find: the record kept last is void.
+	// Clear removes the lease: there is no token to find.
 	Clear()
-	// Mask hides the token in the log, in all forms in which it can turn up.
+}
+
+// Masker masks texts in the log of the CI system.
+type Masker interface {
+	// Mask masks the token, in all forms in which it can turn up.
 	Mask([]secret.String) error
 }
 
-// Discard keeps no record and masks nothing: for a token that is passed to nobody and
+// Discard stores no lease and masks nothing: for a token that is passed to nobody and
 // printed nowhere, whose name is enough for a sweep.
 type Discard struct{}
 
-// Keep implements [Keeper].
+// Save implements [Store].
 func (Discard) Save(Lease) error { return nil }
 
-// Drop implements [Keeper].
+// Clear implements [Store].
 func (Discard) Clear() {}
 
-// Mask implements [Keeper].
+// Mask implements [Masker].
 func (Discard) Mask([]secret.String) error { return nil }
 
 // createTries bounds the tokens asked for in one command.
@@ -80,7 +85,7 @@ func (e *NewTokenError) Error() string { return "the new token was refused: " + 
 // Unwrap returns the refusal.
 func (e *NewTokenError) Unwrap() error { return e.Err }
 
-// KeepError is a record, or a mask, that could not be written.
+// StoreError is a lease, or a mask, that could not be written.
 type StoreError struct{ Err error }
 
 // Error implements error.
@@ -89,82 +94,96 @@ func (e *StoreError) Error() string { return "the record of the token: " + e.Err
 // Unwrap returns the cause.
 func (e *StoreError) Unwrap() error { return e.Err }
 
-// ErrColon is an owner for whom a token would be of no use, and whose record the
+// ErrColon is an owner for whom a token would be of no use, and whose lease the
 // post step could not read: Basic authentication ends a user name at the colon.
 var ErrColon = errors.New("the name of the account holds a colon, with which no token can log in")
 
 // ErrInterrupted is a command ended by a signal.
 var ErrInterrupted = errors.New("interrupted by a signal")
 
-// Acquire makes a token for the account of the client and tries it. When it
-// returns an error the token has been revoked again, or Left says what may be
-// there still; the record that the keeper holds is enough to find it.
-func Create(ctx context.Context, life Life, account *jenkins.Client, order Request, keeper Store) (Lease, []Leftover, error) {
-	span := life.span(ctx, life.Grace/2)
-	defer span.end()
-	a := &creation{life: life, account: account, request: order, store: keeper, signalled: ctx, again: span.again}
-	err := a.run(span.work)
+// Create creates a token for the account of the client and verifies it. When it returns
+// an error the token has been revoked again, or the leftovers say what may still be
+// there; the lease in the store is enough to find it.
+func Create(ctx context.Context, life Life, account *jenkins.Client, request Request, store Store, masker Masker) (Lease, []Leftover, error) {
+	times := life.deadlines(ctx, life.Grace/2)
+	defer times.end()
+	c := &creation{life: life, account: account, request: request, store: store, masker: masker, signal: ctx, retries: times.retries}
+	err := c.run(times.requests)
 	if err == nil && ctx.Err() != nil {
 		err = ErrInterrupted
 	}
 	if err == nil {
-		return a.lease, nil, nil
+		return c.lease, nil, nil
 	}
-	clean, cancel := span.cleaning(life)
+	undo, cancel := times.undo(life)
 	defer cancel()
-	return a.lease, a.undo(clean), err
+	return c.lease, c.undo(undo), err
 }
 
-// acquisition is one run of Acquire.
-type creation struct {
-	life      Life
-	account   *jenkins.Client
-	request   Request
-	store     Store
-	signalled context.Context
-	again     context.Context // for further tries
+// creationState is how far a creation has come:
+//
+//	started ─▶ identified ─▶ requested ─▶ created ─▶ stored ─▶ verified ─▶ ready
+//	   │            │            │           │          │          │
+//	   └── clear ───┘            └───────────┴─ undo ───┴──────────┘
+//
+// An error, or a signal, ends it in the row below: before a request may have left, the
+// store is cleared; after that, what the request may have created is revoked.
+type creationState int
 
+const (
+	started    creationState = iota
+	identified               // the id of the account is known
+	requested                // a name is in the store, and a request for it may have left
+	created                  // the answer with the token has come
+	stored                   // the token is masked, and in the store
+	verified                 // the token logs in as its owner
+	ready                    // nothing of earlier tries is left, as far as that can be known
+)
+
+// creation is one run of Create.
+type creation struct {
+	life    Life
+	account *jenkins.Client
+	request Request
+	store   Store
+	masker  Masker
+	signal  context.Context // ends at a signal
+	retries context.Context // see deadlines
+
+	state creationState
 	lease Lease
 	own   *jenkins.Client // with the new token
-	// doubtful are the names under which a request left without a clear answer;
-	// true where the answer was complete, so that the token exists by now or never
-	// will.
-	unconfirmed map[string]bool
+	// unconfirmed are the names of requests that may have created a token.
+	unconfirmed map[string]confirmation
 }
 
-func (a *creation) run(ctx context.Context) error {
-	a.unconfirmed = map[string]bool{}
-	a.lease = Lease{
-		URL: a.request.URL, Username: a.request.Username, ForUser: a.request.ForUser, Settings: a.request.Settings,
+// confirmation is what is known of an unconfirmed request.
+type confirmation int
+
+const (
+	pending  confirmation = iota // without an answer: its token may appear later
+	answered                     // by an error: its token exists by now, or never will
+)
+
+func (c *creation) run(ctx context.Context) error {
+	c.unconfirmed = map[string]confirmation{}
+	c.lease = Lease{URL: c.request.URL, Username: c.request.Username, ForUser: c.request.ForUser, Settings: c.request.Settings}
+	if c.request.ForUser != "" {
+		c.lease.Username = c.request.ForUser
 	}
-	if a.request.ForUser != "" {
-		a.lease.Username = a.request.ForUser
-	}
-	if err := a.identify(ctx); err != nil {
-		return err
-	}
-	err := a.create(ctx)
-	if is(err, jenkins.KindNotFound) {
-		if version := a.version(ctx); version.Legacy() {
-			return a.legacy(ctx, version)
+	for _, step := range []struct {
+		do func(context.Context) error
+		to creationState
+	}{
+		{c.identify, identified}, {c.createToken, created}, {c.storeToken, stored},
+		{c.verify, verified}, {c.resolveUnconfirmed, ready},
+	} {
+		if err := step.do(ctx); err != nil {
+			return err
 		}
+		c.state = step.to
 	}
-	if err != nil {
-		return err
-	}
-	if err := a.secure(); err != nil {
-		return err
-	}
-	if err := a.fixNameForClock(ctx); err != nil {
-		return err
-	}
-	if err := a.verify(ctx); err != nil {
-		return err
-	}
-	if err := a.noteVersion(); err != nil {
-		return err
-	}
-	return a.resolveUnconfirmed(ctx)
+	return nil
 }
 
 // identify asks the controller for the id of the account. The name of a login with a
@@ -173,284 +192,190 @@ func (a *creation) run(ctx context.Context) error {
 //
 // It is a request of its own, before the crumb and not beside it: a wrong password
 // sent twice at once would be two refused logins.
-func (a *creation) identify(ctx context.Context) error {
-	if a.lease.Username != "" && (a.request.ForUser != "" || a.account.Credential().Kind() == jenkins.CredentialAPIToken) {
+func (c *creation) identify(ctx context.Context) error {
+	if c.lease.Username != "" && (c.request.ForUser != "" || c.account.Credential().Kind() == jenkins.CredentialAPIToken) {
 		return nil
 	}
-	waits := a.life.pauses(a.life.Timeout)
+	waits := c.life.backoff(c.life.Timeout)
 	for {
-		who, err := a.account.WhoAmI(ctx)
+		who, err := c.account.WhoAmI(ctx)
 		switch {
 		case err == nil && who.Anonymous:
 			return &IdentityError{Anonymous: true, Account: true}
 		case err == nil && strings.Contains(who.Name, ":"):
 			return ErrColon
 		case err == nil:
-			a.lease.Username = who.Name
+			c.lease.Username = who.Name
 			return nil
-		case a.lease.Username != "" && blocked(err):
+		case c.lease.Username != "" && blocked(err):
 			return nil // the name given may be the id: the new token will tell
-		case a.signalled.Err() != nil:
+		case c.signal.Err() != nil:
 			return ErrInterrupted
-		case !retryable(err) || !waits.again(a.again, a.account, err):
+		case !retryable(err) || !waits.beforeRepeat(c.retries, c.account, err):
 			return err
 		}
 	}
 }
 
-// blocked reports whether something forbids the path of a request.
-func blocked(err error) bool {
-	return is(err, jenkins.KindForbidden) || is(err, jenkins.KindPermission) || is(err, jenkins.KindNotFound) || is(err, jenkins.KindMethod)
-}
-
-// create asks for a token until there is one. A request that provably never left
-// is sent again as it was; after an unclear end the next one has a new name, and
-// the old one stays in the record until it is known to be nothing.
-func (a *creation) create(ctx context.Context) error {
-	waits := a.life.pauses(a.life.Timeout)
-	name, err := a.newName(a.life.Now())
+// createToken asks for a token until there is one. A request that provably never left is
+// sent again as it was. After one that is unconfirmed the next has a new name, and the old
+// one stays in the lease until it is known that no token has it.
+func (c *creation) createToken(ctx context.Context) error {
+	waits := c.life.backoff(c.life.Timeout)
+	name, err := c.newName(c.life.Now())
 	for {
 		if err != nil {
 			return err
 		}
-		if a.signalled.Err() != nil {
+		if c.signal.Err() != nil {
 			return ErrInterrupted
 		}
 		named, _ := ParseName(name)
-		token, failed := a.account.CreateToken(ctx, jenkins.TokenRequest{Name: name, Expires: named.End})
+		token, failed := c.account.CreateToken(ctx, jenkins.TokenRequest{Name: name, Expires: named.End})
 		if failed == nil {
-			a.lease.TokenName, a.lease.TokenUUID, a.lease.Token = name, token.UUID, secret.New(token.Value())
+			c.lease.TokenName, c.lease.TokenUUID, c.lease.Token = name, token.UUID, secret.New(token.Value())
 			if !token.Expires.IsZero() {
-				a.lease.ExpiresAt = token.Expires.Format(time.RFC3339)
+				c.lease.ExpiresAt = token.Expires.Format(time.RFC3339)
 			}
 			return nil
 		}
 		answer := failure(failed)
-		if answer == nil || !retryable(failed) {
-			if answer != nil && answer.Unclear() {
-				a.unconfirmed[name] = false
+		unconfirmed := answer != nil && answer.Op == jenkins.OpCreate && answer.Unclear()
+		if unconfirmed {
+			c.unconfirmed[name] = pending
+			if answer.Status == http.StatusInternalServerError {
+				c.unconfirmed[name] = answered
+			}
+		}
+		switch {
+		case is(failed, jenkins.KindNotFound):
+			if version := c.version(ctx); version.Legacy() {
+				return c.legacyToken(ctx, version)
 			}
 			return failed
-		}
-		unclear := answer.Op == jenkins.OpCreate && answer.Unclear()
-		if unclear {
-			a.unconfirmed[name] = answer.Status == 500
-		}
-		if len(a.unconfirmed) >= createTries || !waits.again(a.again, a.account, answer) {
+		case !retryable(failed), len(c.unconfirmed) >= createTries, !waits.beforeRepeat(c.retries, c.account, failed):
 			return failed
-		}
-		if unclear {
-			name, err = a.newName(a.life.Now())
+		case unconfirmed:
+			name, err = c.newName(c.life.Now())
 		}
 	}
 }
 
-// newName draws a name that ends a life after now, and records it before it is
+// newName draws a name with an expiry of the TTL after now, and stores it before it is
 // used.
-func (a *creation) newName(now time.Time) (string, error) {
-	nonce, err := NewNonce(a.life.Random)
+func (c *creation) newName(now time.Time) (string, error) {
+	nonce, err := NewNonce(c.life.Random)
 	if err != nil {
 		return "", err
 	}
-	name := Name{a.request.Project, a.request.Run, a.request.Label, nonce, now.Add(a.request.TTL).Truncate(time.Second)}.String()
-	a.lease.Names = append(a.lease.Names, name)
-	a.lease.PendingUntil = a.life.Now().Add(a.requestTime()).UTC().Truncate(time.Second).Add(time.Second)
-	if err := a.store.Save(a.lease); err != nil {
-		a.lease.Names = slices.Delete(a.lease.Names, len(a.lease.Names)-1, len(a.lease.Names))
+	name := Name{c.request.Project, c.request.Run, c.request.Label, nonce, now.Add(c.request.TTL).Truncate(time.Second)}.String()
+	c.lease.Names = append(c.lease.Names, name)
+	c.lease.PendingUntil = c.life.Now().Add(c.requestTime()).UTC().Truncate(time.Second).Add(time.Second)
+	if err := c.store.Save(c.lease); err != nil {
+		c.lease.Names = slices.Delete(c.lease.Names, len(c.lease.Names)-1, len(c.lease.Names))
 		return "", &StoreError{err}
 	}
+	c.state = max(c.state, requested)
 	return name, nil
 }
 
 // requestTime is how long asking for a token takes at most: one request with an API
 // token, and one more for a crumb with anything else.
-func (a *creation) requestTime() time.Duration {
-	if a.account.Credential().Kind() == jenkins.CredentialAPIToken {
-		return a.account.RequestTimeout()
+func (c *creation) requestTime() time.Duration {
+	if c.account.Credential().Kind() == jenkins.CredentialAPIToken {
+		return c.account.RequestTimeout()
 	}
-	return 2 * a.account.RequestTimeout()
+	return 2 * c.account.RequestTimeout()
 }
 
-// noteVersion records the controller's version when an answer after the creation was the
-// first to name it.
-func (a *creation) noteVersion() error {
-	version := a.own.Version()
-	if !version.Known() || version.String() == a.lease.Version {
+// storeToken masks the token, stores it, and gives it the name that the controller's clock
+// asks for.
+func (c *creation) storeToken(ctx context.Context) error {
+	if version := c.account.Version(); version.Known() {
+		c.lease.Version = version.String()
+	}
+	c.own = c.account.WithCredential(jenkins.APIToken(c.lease.Username, c.lease.Token.Reveal()))
+	if err := c.masker.Mask(secret.Masks(c.lease.Username, c.lease.Token)); err != nil {
+		return &StoreError{err}
+	}
+	if err := c.save(); err != nil {
+		return err
+	}
+	if c.lease.Legacy() {
 		return nil
 	}
-	a.lease.Version = version.String()
-	if err := a.store.Save(a.lease); err != nil {
+	return c.fixNameForClock(ctx)
+}
+
+// save stores the lease as it is now.
+func (c *creation) save() error {
+	if err := c.store.Save(c.lease); err != nil {
 		return &StoreError{err}
 	}
 	return nil
 }
 
-// secure hides and records the token.
-func (a *creation) secure() error {
-	if version := a.account.Version(); version.Known() {
-		a.lease.Version = version.String()
-	}
-	a.own = a.account.WithCredential(jenkins.APIToken(a.lease.Username, a.lease.Token.Reveal()))
-	if err := a.store.Mask(secret.Masks(a.lease.Username, a.lease.Token)); err != nil {
-		return &StoreError{err}
-	}
-	if err := a.store.Save(a.lease); err != nil {
-		return &StoreError{err}
-	}
-	return nil
-}
-
-// correct gives the token another name when the controller's clock is another:
-// its end must be right on both.
-func (a *creation) fixNameForClock(ctx context.Context) error {
+// fixNameForClock gives the token another name when the controller's clock is another:
+// its expiry must be right on both.
+func (c *creation) fixNameForClock(ctx context.Context) error {
 	const tolerable = 2 * time.Minute
-	offset, known := a.account.ClockOffset()
+	offset, known := c.account.ClockOffset()
 	if !known || offset.Abs() <= tolerable {
 		return nil
 	}
 	if offset.Abs() > jenkins.StrayClock {
 		// A name that was over long ago would be swept when that clock is mended.
-		a.life.Notice("the controller's clock is years off; the token's name gives its end by the clock of this machine")
+		c.life.Notice("the controller's clock is years off; the token's name gives its end by the clock of this machine")
 		return nil
 	}
-	name, err := a.newName(a.life.Now().Add(offset))
+	name, err := c.newName(c.life.Now().Add(offset))
 	if err != nil {
 		return err
 	}
-	found, err := a.own.RenameToken(ctx, a.lease.TokenUUID, name)
+	found, err := c.own.RenameToken(ctx, c.lease.TokenUUID, name)
 	if err != nil || !found {
 		// The name it has still finds it; a wrong end is no reason to go without.
-		a.life.Notice("the clocks of this machine and of the controller differ, and the token could not be renamed")
-		if err := a.store.Save(a.lease); err != nil {
-			return &StoreError{err} // revoked in the meantime, perhaps
-		}
-		return nil
+		c.life.Notice("the clocks of this machine and of the controller differ, and the token could not be renamed")
+		return c.save()
 	}
-	a.drop(a.lease.TokenName)
-	a.lease.TokenName = name
-	if err := a.store.Save(a.lease); err != nil {
-		return &StoreError{err}
-	}
-	return nil
+	c.drop(c.lease.TokenName)
+	c.lease.TokenName = name
+	return c.save()
 }
 
-// verify tries the token with a client of its own, without crumb or cookie.
-func (a *creation) verify(ctx context.Context) error {
-	waits := a.life.pauses(a.life.Timeout)
+// verify logs in with the token, by a client of its own, without crumb or cookie. The
+// controller's answer may be the first to name its version.
+func (c *creation) verify(ctx context.Context) error {
+	if err := c.logIn(ctx); err != nil {
+		return err
+	}
+	version := c.own.Version()
+	if !version.Known() || version.String() == c.lease.Version {
+		return nil
+	}
+	c.lease.Version = version.String()
+	return c.save()
+}
+
+func (c *creation) logIn(ctx context.Context) error {
+	waits := c.life.backoff(c.life.Timeout)
 	for {
-		who, err := a.own.WhoAmI(ctx)
+		who, err := c.own.WhoAmI(ctx)
 		switch {
-		case err == nil && (who.Anonymous || !jenkins.SameUser(who.Name, a.lease.Username)):
+		case err == nil && (who.Anonymous || !jenkins.SameUser(who.Name, c.lease.Username)):
 			return &IdentityError{Anonymous: who.Anonymous}
-		case err == nil && who.Name != a.lease.Username:
-			a.lease.Username = who.Name
-			if err := a.store.Save(a.lease); err != nil {
-				return &StoreError{err}
-			}
-			return nil
+		case err == nil && who.Name != c.lease.Username:
+			c.lease.Username = who.Name
+			return c.save()
 		case err == nil:
 			return nil
 		case blocked(err):
-			a.life.Warn("the new token could not be tried: " + err.Error())
+			c.life.Warn("the new token could not be tried: " + err.Error())
 			return nil
 		case is(err, jenkins.KindRefused), is(err, jenkins.KindGateway), is(err, jenkins.KindRealm):
 			return &NewTokenError{err}
-		case !retryable(err) || !waits.again(a.again, a.own, err):
+		case !retryable(err) || !waits.beforeRepeat(c.retries, c.own, err):
 			return fmt.Errorf("try the new token: %w", err)
 		}
 	}
-}
-
-// settle looks for the tokens that unclear answers may have left, and revokes
-// them. What it cannot settle stays in the record for the post step.
-func (a *creation) resolveUnconfirmed(ctx context.Context) error {
-	if len(a.unconfirmed) == 0 {
-		return nil
-	}
-	client := a.own
-	if client == nil || a.request.ForUser != "" {
-		client = a.account
-	}
-	waits := a.life.pauses(a.life.Grace)
-	found, err := a.life.search(ctx, client, a.lease.Unconfirmed())
-	for limited(err) && waits.again(ctx, client, err) {
-		found, err = a.life.search(ctx, client, a.lease.Unconfirmed())
-	}
-	if err != nil {
-		a.life.Notice("tokens of earlier tries are looked for in the post step: " + err.Error())
-		return nil
-	}
-	for name, answered := range a.unconfirmed {
-		token, listed := found[name]
-		if listed && a.revokeUnconfirmed(ctx, client, token.UUID) || !listed && answered {
-			a.drop(name)
-			delete(a.unconfirmed, name)
-		}
-	}
-	if len(a.lease.Names) == 0 {
-		a.store.Clear()
-		return nil
-	}
-	if err := a.store.Save(a.lease); err != nil {
-		return &StoreError{err}
-	}
-	return nil
-}
-
-// revokeLost revokes a token that nobody has the secret of. A 500 took it from
-// the controller's memory; the next change of the account, at the latest the end
-// of this token, takes it from its disk.
-func (a *creation) revokeUnconfirmed(ctx context.Context, client *jenkins.Client, uuid string) bool {
-	waits := a.life.pauses(a.life.Grace)
-	for {
-		err := client.RevokeToken(ctx, uuid)
-		if err == nil {
-			return true
-		}
-		if !retryable(err) || !waits.wait(ctx, err) {
-			return false
-		}
-	}
-}
-
-func (a *creation) drop(name string) {
-	a.lease.Names = slices.DeleteFunc(a.lease.Names, func(n string) bool { return n == name })
-}
-
-// undo revokes what an acquisition that failed has made, with the account's
-// credential: a token that was not tried, or that logs in as somebody else, may
-// get a 200 for a revocation that revoked nothing.
-func (a *creation) undo(ctx context.Context) []Leftover {
-	var left []Leftover
-	a.own = nil
-	if a.lease.Legacy() {
-		// The token was there before, and nobody was given it.
-		a.store.Clear()
-		return nil
-	}
-	if a.lease.Complete() {
-		r := &revocation{life: a.life, account: a.account, lease: a.lease}
-		ending, err := r.revoke(ctx)
-		if ending != Revoked && ending != Gone {
-			left = append(left, r.leftover(ending, err))
-		} else {
-			a.drop(a.lease.TokenName)
-			a.lease.TokenName, a.lease.TokenUUID, a.lease.Token = "", "", secret.String{}
-		}
-	}
-	if len(a.unconfirmed) > 0 {
-		_ = a.resolveUnconfirmed(ctx)
-		for name := range a.unconfirmed {
-			left = append(left, Leftover{Lease: a.lease, Name: name, Outcome: Unknown, Version: a.account.Version()})
-		}
-	}
-	switch {
-	case len(left) == 0:
-		a.store.Clear()
-	case len(a.lease.Names) > 0:
-		// What is dealt with needs no post step. The record kept before finds the
-		// rest too.
-		_ = a.store.Save(a.lease)
-	}
-	return left
 }

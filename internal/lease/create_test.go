@@ -53,7 +53,7 @@ func TestAcquire(t *testing.T) {
 			}
 			k := &keeper{w: w}
 			start := time.Now()
-			r, left, err := lease.Create(t.Context(), w.life(), row.account(w), order, k)
+			r, left, err := create(t.Context(), w.life(), row.account(w), order, k)
 			if err != nil || left != nil {
 				t.Fatal(err, left)
 			}
@@ -93,7 +93,7 @@ func TestAcquireForAnother(t *testing.T) {
 	w := newWorld(t, jenkinstest.WithAdmin(owner), jenkinstest.WithAdminCanGenerate())
 	order := w.order()
 	order.ForUser = "bob"
-	r, left, err := lease.Create(t.Context(), w.life(), w.account(jenkins.WithUser("bob")), order, &keeper{w: w})
+	r, left, err := create(t.Context(), w.life(), w.account(jenkins.WithUser("bob")), order, &keeper{w: w})
 	if err != nil || left != nil {
 		t.Fatal(err, left)
 	}
@@ -111,7 +111,7 @@ func TestAcquireOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t).inject("create:500-acted")
 	k := &keeper{w: w}
-	if _, _, err := lease.Create(t.Context(), w.life(), w.account(), w.order(), k); err != nil {
+	if _, _, err := create(t.Context(), w.life(), w.account(), w.order(), k); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := k.told(), "intent, intent, mask 8, token, token"; got != want {
@@ -198,7 +198,7 @@ func TestAcquireWithFaults(t *testing.T) {
 						more = append(more, jenkins.WithRequestTimeout(300*time.Millisecond))
 					}
 					k := &keeper{w: w}
-					r, left, err := lease.Create(t.Context(), w.life(), w.account(more...), w.order(), k)
+					r, left, err := create(t.Context(), w.life(), w.account(more...), w.order(), k)
 					acquired(t, w, k, r, left, err)
 					if times > 0 {
 						return
@@ -292,7 +292,7 @@ func TestAcquireFailsAtOnce(t *testing.T) {
 				row.change(&order)
 			}
 			k := &keeper{w: w}
-			r, left, err := lease.Create(t.Context(), w.life(), row.account(w), order, k)
+			r, left, err := create(t.Context(), w.life(), row.account(w), order, k)
 			failed, ok := errors.AsType[*jenkins.Error](err)
 			if !ok || failed.Kind != row.kind || left != nil {
 				t.Errorf("got %v, %v", err, left)
@@ -308,7 +308,7 @@ func TestAcquireFailsAtOnce(t *testing.T) {
 	order := w.order()
 	order.Username = ""
 	k := &keeper{w: w}
-	_, left, err := lease.Create(t.Context(), w.life(), w.client(jenkins.Bearer("unknown")), order, k)
+	_, left, err := create(t.Context(), w.life(), w.client(jenkins.Bearer("unknown")), order, k)
 	if wrong, ok := errors.AsType[*lease.IdentityError](err); !ok || !wrong.Anonymous || left != nil || k.told() != "drop" {
 		t.Errorf("a login that Jenkins does not know: %v, %v, told %s", err, left, k.told())
 	}
@@ -326,7 +326,7 @@ func TestOwnerWithAColon(t *testing.T) {
 	order := w.order()
 	order.Username = ""
 	k := &keeper{w: w}
-	if _, left, err := lease.Create(t.Context(), w.life(), w.client(jenkins.Bearer("unknown")), order, k); !errors.Is(err, lease.ErrColon) || left != nil || k.told() != "drop" {
+	if _, left, err := create(t.Context(), w.life(), w.client(jenkins.Bearer("unknown")), order, k); !errors.Is(err, lease.ErrColon) || left != nil || k.told() != "drop" {
 		t.Errorf("got %v, %v, told %s", err, left, k.told())
 	}
 }
@@ -335,7 +335,7 @@ func TestTokenOfAnotherIdentity(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t).inject("whoami:other-user=bob")
 	k := &keeper{w: w}
-	r, left, err := lease.Create(t.Context(), w.life(), w.account(), w.order(), k)
+	r, left, err := create(t.Context(), w.life(), w.account(), w.order(), k)
 	if wrong, ok := errors.AsType[*lease.IdentityError](err); !ok || wrong.Anonymous || left != nil {
 		t.Errorf("got %v, %v", err, left)
 	}
@@ -363,7 +363,7 @@ func TestKeeperThatFails(t *testing.T) {
 						reached = true
 						return errFull
 					}}
-					r, left, err := lease.Create(t.Context(), w.life(), w.account(), w.order(), k)
+					r, left, err := create(t.Context(), w.life(), w.account(), w.order(), k)
 					if !reached {
 						if err != nil {
 							t.Error(err)
@@ -390,7 +390,7 @@ func TestNoRandomness(t *testing.T) {
 	w := newWorld(t)
 	life := w.life()
 	life.Random = bytes.NewReader(nil)
-	if _, left, err := lease.Create(t.Context(), life, w.account(), w.order(), &keeper{w: w}); err == nil || left != nil {
+	if _, left, err := create(t.Context(), life, w.account(), w.order(), &keeper{w: w}); err == nil || left != nil {
 		t.Errorf("got %v, %v", err, left)
 	}
 	w.wantRequests()
@@ -410,7 +410,7 @@ func TestClocksThatDiffer(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, jenkinstest.WithClock(func() time.Time { return time.Now().Add(row.offset) }))
 			k := &keeper{w: w}
-			r, left, err := lease.Create(t.Context(), w.life(), w.account(), w.order(), k)
+			r, left, err := create(t.Context(), w.life(), w.account(), w.order(), k)
 			if err != nil || left != nil {
 				t.Fatal(err, left)
 			}
@@ -449,7 +449,7 @@ func TestSignals(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		k := &keeper{w: w}
-		_, left, err := lease.Create(ctx, w.life(), w.account(), w.order(), k)
+		_, left, err := create(ctx, w.life(), w.account(), w.order(), k)
 		if !errors.Is(err, lease.ErrInterrupted) || left != nil || k.told() != "intent, drop" {
 			t.Errorf("got %v, %v, told %s", err, left, k.told())
 		}
@@ -461,7 +461,7 @@ func TestSignals(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		k := &keeper{w: w, fail: func(int, string) error { cancel(); return nil }}
-		_, left, err := lease.Create(ctx, w.life(), w.account(), w.order(), k)
+		_, left, err := create(ctx, w.life(), w.account(), w.order(), k)
 		if !errors.Is(err, lease.ErrInterrupted) || left != nil || k.told() != "intent, drop" {
 			t.Errorf("got %v, %v, told %s", err, left, k.told())
 		}
@@ -479,7 +479,7 @@ func TestSignals(t *testing.T) {
 			w.ServeHTTP(rw, r)
 		})
 		k := &keeper{w: w}
-		_, left, err := lease.Create(ctx, w.life(), w.account(), w.order(), k)
+		_, left, err := create(ctx, w.life(), w.account(), w.order(), k)
 		if !errors.Is(err, lease.ErrInterrupted) || left != nil || !slices.Contains([]string{"intent, mask 8, token, drop", "intent, mask 8, token, token, drop"}, k.told()) {
 			t.Errorf("got %v, %v, told %s", err, left, k.told())
 		}
@@ -496,7 +496,7 @@ func TestSignals(t *testing.T) {
 			}
 		})
 		w.stand(func(rw http.ResponseWriter, r *http.Request, _ bool) { w.ServeHTTP(rw, r) })
-		_, left, err := lease.Create(ctx, w.life(), w.account(), w.order(), &keeper{w: w})
+		_, left, err := create(ctx, w.life(), w.account(), w.order(), &keeper{w: w})
 		if !errors.Is(err, lease.ErrInterrupted) || left != nil {
 			t.Errorf("got %v, %v", err, left)
 		}
@@ -527,7 +527,7 @@ func TestSignals(t *testing.T) {
 			life := w.life()
 			life.Grace = 3 * time.Second
 			k := &keeper{w: w}
-			r, left, err := lease.Create(ctx, life, w.account(), w.order(), k)
+			r, left, err := create(ctx, life, w.account(), w.order(), k)
 			if err == nil {
 				t.Error("no error")
 			}
@@ -558,7 +558,7 @@ func TestAcquireWhileTheControllerStarts(t *testing.T) {
 		}
 	})
 	k := &keeper{w: w}
-	r, left, err := lease.Create(t.Context(), w.life(), w.account(), w.order(), k)
+	r, left, err := create(t.Context(), w.life(), w.account(), w.order(), k)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -591,7 +591,7 @@ func TestManyAtOnce(t *testing.T) {
 			for i := range row.jobs {
 				all.Go(func() {
 					k := &keeper{}
-					r, left, err := lease.Create(t.Context(), life, w.account(), w.order(), k)
+					r, left, err := create(t.Context(), life, w.account(), w.order(), k)
 					if err != nil || left != nil {
 						t.Errorf("acquire: %v, %+v", err, left)
 					}
@@ -648,7 +648,7 @@ func TestSideFileOfAnAcquisition(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, jenkinstest.WithClock(func() time.Time { return time.Now().Add(time.Hour) })).inject(faults...)
 			path := filepath.Join(t.TempDir(), "side.jsonl")
-			r, left, err := lease.Create(t.Context(), w.life(), w.account(), w.order(), sideKeeper{&keeper{w: w}, lease.OpenStateFile(path)})
+			r, left, err := create(t.Context(), w.life(), w.account(), w.order(), sideKeeper{&keeper{w: w}, lease.OpenStateFile(path)})
 			if left != nil {
 				t.Errorf("left %+v", left)
 			}
@@ -684,7 +684,7 @@ func TestPausesGrowWhenTheControllerIsUpAndNotReady(t *testing.T) {
 		pauses = append(pauses, d)
 		return ctx.Err()
 	}
-	if _, _, err := lease.Create(t.Context(), life, w.account(), w.order(), &keeper{}); err == nil {
+	if _, _, err := create(t.Context(), life, w.account(), w.order(), &keeper{}); err == nil {
 		t.Error("no error")
 	}
 	if len(pauses) < 5 || len(pauses) > 80 || longest(pauses[4:]) < 2*longest(pauses[:2]) {

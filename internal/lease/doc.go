@@ -1,11 +1,21 @@
-// Package lease is the life of a token: its name, the record that lets it be
-// found again, and how it is acquired, released and swept.
+// Package lease is the life of a token: its name, the lease that lets it be found again,
+// and how it is created, revoked and swept.
 //
-// The order of things is what keeps a token from being lost. Acquire records the
-// name before the request leaves, so that whatever happens then, the name tells
-// the post step, or a sweep, what to look for. The answer is masked before it is
-// recorded, recorded before it is tried, and tried before it is handed on.
+// # Creation
 //
-// Release ends a token by the token itself, which needs no other credential;
-// the account's own is used only where that fails.
+// [Create] saves the name before the request leaves, so that whatever happens then, the
+// name tells the post step, or a sweep, what to look for. The token is masked before it is
+// stored, stored before it is verified, and verified before it is published.
+//
+// # Revocation
+//
+// A [Revoker] lets the token revoke itself, which needs no other credential. The
+// account's own credential is used only where that fails. [RevokeUUID] revokes a token of
+// which only the uuid is known, and a [Sweeper] the expired tokens of an account.
+//
+// # Where a change belongs
+//
+// Files call downwards in this order: create, revoke and sweep; what they look for on the
+// token page (page, expired); when a request is repeated (retry) and which time there is
+// for it (deadlines); the lease itself (lease, name), and where it is kept (file, marks).
 package lease

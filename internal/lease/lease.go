@@ -13,14 +13,14 @@ import (
 	"github.com/jenkins-token/jenkins-token/jenkins"
 )
 
-// RecordLimit bounds a record in bytes: the state of GitHub's runner hands it to the
+// SizeLimit bounds a lease in bytes: the state of GitHub's runner passes it to the
 // post step in one variable, for which Linux has 128 KiB (MAX_ARG_STRLEN).
 const SizeLimit = 120 << 10
 
-// namesLimit bounds the names of one record: create tries fewer.
+// namesLimit bounds the names of one lease: create tries fewer.
 const namesLimit = 64
 
-// Record is what is known of a token. It is written before the token exists,
+// Lease is what is known of a token. It is written before the token exists,
 // with the name alone, and again with everything.
 type Lease struct {
 	URL       string   // root of the controller, no trailing slash
@@ -40,7 +40,7 @@ type Lease struct {
 	Settings settings.Post
 }
 
-// wire is the JSON of a record; docs/reference.md is its description.
+// wire is the JSON of a lease; docs/reference.md is its description.
 type wire struct {
 	V         int           `json:"v"`
 	URL       string        `json:"url"`
@@ -68,7 +68,7 @@ func (o *open) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Complete reports whether the record is enough to revoke the token without any
+// Complete reports whether the lease is enough to revoke the token without any
 // other credential.
 func (r Lease) Complete() bool { return (r.TokenUUID != "" || r.Legacy()) && !r.Token.Empty() }
 
@@ -97,11 +97,11 @@ func (r Lease) Until() (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// Encode returns the record as one line of JSON without a line end. It holds the
-// token. What [Decode] would not take is [ErrRecord]: nobody could revoke the token.
+// Encode returns the lease as one line of JSON without a line end. It holds the
+// token. What [Decode] would not take is [ErrNotLease]: nobody could revoke the token.
 func (r Lease) Encode() ([]byte, error) { return r.encode(r.Token) }
 
-// EncodeWithoutToken is [Record.Encode] without the token.
+// EncodeWithoutToken is [Lease.Encode] without the token.
 func (r Lease) EncodeWithoutToken() ([]byte, error) { return r.encode(secret.String{}) }
 
 func (r Lease) encode(token secret.String) ([]byte, error) {
@@ -121,10 +121,10 @@ func (r Lease) encode(token secret.String) ([]byte, error) {
 	return line, nil
 }
 
-// ErrRecord is a record that is not of the form that [Record.Encode] writes.
+// ErrNotLease is a lease that is not of the form that [Lease.Encode] writes.
 var ErrNotLease = errors.New("not a record of this program")
 
-// Decode reads a record. It is foreign data: whoever can write to the job's
+// Decode reads a lease. It is foreign data: whoever can write to the job's
 // files can have written it, so everything in it is checked, and no credential
 // but its own token is ever sent to its url.
 func Decode(text []byte) (Lease, error) {

@@ -42,54 +42,50 @@ func (e *LegacyError) Error() string {
 
 // version is the controller's version. Its answer to create does not give it, so
 // it may have to be asked.
-func (a *creation) version(ctx context.Context) jenkins.Version {
-	if v := a.account.Version(); v.Known() {
+func (c *creation) version(ctx context.Context) jenkins.Version {
+	if v := c.account.Version(); v.Known() {
 		return v
 	}
 	// Without an answer the version stays unknown.
-	_, _ = a.account.WhoAmI(ctx)
-	return a.account.Version()
+	_, _ = c.account.WhoAmI(ctx)
+	return c.account.Version()
 }
 
-// legacy takes the one token that the account has, where the order wants that.
-// The record says so before it is read, and no longer looks for names.
-func (a *creation) legacy(ctx context.Context, version jenkins.Version) error {
+// legacyToken takes the one token that the account has, where the request asks for that.
+// The lease in the store says so before it is read, and no longer names tokens.
+func (c *creation) legacyToken(ctx context.Context, version jenkins.Version) error {
 	switch {
-	case a.request.Legacy != settings.LegacyRead && a.request.Legacy != settings.LegacyRotate:
+	case c.request.Legacy != settings.LegacyRead && c.request.Legacy != settings.LegacyRotate:
 		return &LegacyError{version, LegacyRefused}
-	case a.request.ForUser != "":
+	case c.request.ForUser != "":
 		return &LegacyError{version, LegacyForUser}
-	case a.request.Legacy == settings.LegacyRotate && a.account.Credential().Kind() == jenkins.CredentialAPIToken:
+	case c.request.Legacy == settings.LegacyRotate && c.account.Credential().Kind() == jenkins.CredentialAPIToken:
 		return &LegacyError{version, LegacyRotates}
 	}
-	a.lease.Settings.Legacy = a.request.Legacy
-	a.unconfirmed = nil
-	if err := a.store.Save(a.lease); err != nil {
-		return &StoreError{err}
+	c.lease.Settings.Legacy = c.request.Legacy
+	c.unconfirmed = nil
+	if err := c.save(); err != nil {
+		return err
 	}
-	waits := a.life.pauses(a.life.Timeout)
+	waits := c.life.backoff(c.life.Timeout)
 	for {
-		token, err := a.account.LegacyToken(ctx)
+		token, err := c.account.LegacyToken(ctx)
 		if err == nil {
-			a.lease.Token = secret.New(token.Value())
-			break
+			c.lease.Token = secret.New(token.Value())
+			return nil
 		}
-		if !retryable(err) || !waits.wait(a.again, err) {
+		if !retryable(err) || !waits.wait(c.retries, err) {
 			return err
 		}
 	}
-	if err := a.secure(); err != nil {
-		return err
-	}
-	return a.verify(ctx)
 }
 
 // errUnchanged is an answer that says one thing and shows another.
 var errUnchanged = errors.New("the controller said that the token is changed, and shows the same one")
 
-// end asks for the end of the record's token. Where an account has one token for
+// sendRevoke asks the controller to revoke the lease's token. Where an account has one token for
 // everything, another is put in its place, and the answer shows which.
-func (r *revocation) end(ctx context.Context, client *jenkins.Client) error {
+func (r *revocation) sendRevoke(ctx context.Context, client *jenkins.Client) error {
 	if !r.lease.Legacy() {
 		return client.RevokeToken(ctx, r.lease.TokenUUID)
 	}

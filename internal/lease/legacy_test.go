@@ -29,7 +29,7 @@ func (w *world) take(legacy string) lease.Lease {
 	w.t.Helper()
 	order := w.order()
 	order.Legacy = legacy
-	r, left, err := lease.Create(w.t.Context(), w.life(), w.byPassword(), order, &keeper{})
+	r, left, err := create(w.t.Context(), w.life(), w.byPassword(), order, &keeper{})
 	if err != nil || left != nil {
 		w.t.Fatal(err, left)
 	}
@@ -62,7 +62,7 @@ func TestLegacyRefused(t *testing.T) {
 			order := w.order()
 			order.Legacy, order.ForUser = row.legacy, row.forUser
 			k := &keeper{w: w}
-			_, left, err := lease.Create(t.Context(), w.life(), row.account(w), order, k)
+			_, left, err := create(t.Context(), w.life(), row.account(w), order, k)
 			old, ok := errors.AsType[*lease.LegacyError](err)
 			if !ok || old.Problem != row.problem || !strings.Contains(err.Error(), "Jenkins "+row.version) || left != nil {
 				t.Errorf("got %v, %+v", err, left)
@@ -77,7 +77,7 @@ func TestLegacyRefused(t *testing.T) {
 	w := newWorld(t).inject("create:status=404")
 	order := w.order()
 	order.Legacy = settings.LegacyRotate
-	if _, _, err := lease.Create(t.Context(), w.life(), w.account(), order, &keeper{w: w}); !isKind(err, jenkins.KindNotFound) {
+	if _, _, err := create(t.Context(), w.life(), w.account(), order, &keeper{w: w}); !isKind(err, jenkins.KindNotFound) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -99,7 +99,7 @@ func TestLegacyTaken(t *testing.T) {
 				order := w.order()
 				order.Legacy = legacy
 				k := &keeper{w: w}
-				r, left, err := lease.Create(t.Context(), w.life(), w.byPassword(), order, k)
+				r, left, err := create(t.Context(), w.life(), w.byPassword(), order, k)
 				if err != nil || left != nil {
 					t.Fatal(err, left)
 				}
@@ -135,7 +135,7 @@ func TestLegacyTakingThatFails(t *testing.T) {
 			order := w.order()
 			order.Legacy = settings.LegacyRotate
 			k := &keeper{w: w}
-			r, left, err := lease.Create(t.Context(), w.life(), w.byPassword(), order, k)
+			r, left, err := create(t.Context(), w.life(), w.byPassword(), order, k)
 			_, kept := k.kept()
 			if left != nil || (err == nil) != kept || err == nil && r.Token.Reveal() != before || w.one() != before {
 				t.Errorf("got %v, left %+v, kept %v", err, left, kept)
@@ -149,7 +149,7 @@ func TestLegacyTakingThatFails(t *testing.T) {
 		before := w.one()
 		order := w.order()
 		order.Legacy = settings.LegacyRead
-		_, left, err := lease.Create(t.Context(), w.life(), w.byPassword(), order, &keeper{w: w, fail: func(i int, what string) error {
+		_, left, err := create(t.Context(), w.life(), w.byPassword(), order, &keeper{w: w, fail: func(i int, what string) error {
 			if i == n+1 && what != "drop" {
 				return errFull
 			}

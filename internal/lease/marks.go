@@ -48,7 +48,7 @@ func (m Marks) RevokedBy(credential secret.String, uuids ...string) error {
 	return m.add(lines...)
 }
 
-// IsRevoked reports whether another step has revoked the token of a record, and proves
+// IsRevoked reports whether another step has revoked the token of a lease, and proves
 // it. The credential is the account's, if there is one.
 func (m Marks) IsRevoked(r Lease, credential secret.String) bool {
 	if r.TokenUUID == "" {
@@ -65,7 +65,7 @@ func (m Marks) IsRevoked(r Lease, credential secret.String) bool {
 }
 
 // MayBeRevoked reports whether a mark says, without a proof that counts for this step,
-// that the token of a record was revoked with a credential of the account.
+// that the token of a lease was revoked with a credential of the account.
 func (m Marks) MayBeRevoked(r Lease) bool {
 	return r.TokenUUID != "" && m.has(func(line string) bool { return strings.HasPrefix(line, "revoked-by "+r.TokenUUID+" ") })
 }

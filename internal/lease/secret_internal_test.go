@@ -25,11 +25,11 @@ func TestLeasesShowNoSecret(t *testing.T) {
 	own := account.WithCredential(jenkins.APIToken("alice", token))
 	record := Lease{URL: "https://ci.example", Username: "alice", Token: secret.New(token)}
 	written := wire{V: 1, Token: open{record.Token}}
-	secrettest.Hidden(t, "record", record, token)
-	secrettest.Hidden(t, "left", Leftover{Lease: record, Err: &StoreError{ErrNotLease}}, token)
-	secrettest.Hidden(t, "acquisition", creation{lease: record, own: own, account: account}, token, password)
-	secrettest.Hidden(t, "release", revocation{lease: record, own: own, account: account}, token, password)
-	secrettest.Hidden(t, "releaser", Revoker{Own: func(Lease) (*jenkins.Client, error) { return own, nil }}, token)
+	secrettest.Hidden(t, "lease", record, token)
+	secrettest.Hidden(t, "leftover", Leftover{Lease: record, Err: &StoreError{ErrNotLease}}, token)
+	secrettest.Hidden(t, "creation", creation{lease: record, own: own, account: account}, token, password)
+	secrettest.Hidden(t, "revocation", revocation{lease: record, own: own, account: account}, token, password)
+	secrettest.Hidden(t, "revoker", Revoker{Own: func(Lease) (*jenkins.Client, error) { return own, nil }}, token)
 	secrettest.Hidden(t, "what JSON is made of", struct{ wire *wire }{&written}, token)
 	text, err := json.Marshal(written)
 	if err != nil || !strings.Contains(string(text), `"token":"`+token+`"`) {

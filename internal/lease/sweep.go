@@ -37,93 +37,6 @@ const (
 // not get a request for each of thousands.
 const failuresInARow = 3
 
-// overdue is how long a token's end must be past on both clocks before a sweep
-// takes it: whoever uses it may have been given a clock that is a little off.
-const overdue = 5 * time.Minute
-
-// certainty is what the clocks say of a token's end.
-type certainty int
-
-const (
-	living  certainty = iota // not past on every clock that can be seen
-	undated                  // past on this machine's clock, and there is no other
-	expired                  // past on this machine's clock and on the controller's
-)
-
-// judge says what the clocks know of end. This machine's alone can be wrong, and a
-// living token of another job is not worth the risk.
-func judge(life Life, client *jenkins.Client, end time.Time) certainty {
-	now := life.Now().Add(-overdue)
-	offset, known := client.ClockOffset()
-	switch {
-	case !now.After(end):
-		return living
-	case !known:
-		return undated
-	case now.Add(offset).After(end):
-		return expired
-	}
-	return living
-}
-
-// Crowded is the number of tokens from which an account makes Jenkins slow, and
-// its changes fail more often.
-const Crowded = 500
-
-// list hands all tokens of the page to each, and tells the user when there are
-// very many.
-func (l Life) list(ctx context.Context, client *jenkins.Client, limit int64, each func(jenkins.ListedToken)) error {
-	n, oversized := 0, 0
-	var failed error
-	for token, err := range client.Tokens(ctx, jenkins.WithPageLimit(limit)) {
-		if err != nil {
-			failed = err
-			break
-		}
-		n++
-		if token.Oversized {
-			oversized++
-		}
-		each(token)
-	}
-	if oversized > 0 {
-		l.Notice(fmt.Sprintf("skipped %d of the account's tokens, whose names are too long to read", oversized))
-	}
-	if n > Crowded {
-		l.Notice(fmt.Sprintf("more than %d tokens lie on the account, which makes the controller slow: jenkins-token sweep revokes those of ours that are over", Crowded))
-	}
-	return failed
-}
-
-// search reads the token page for names. One reading serves them all.
-func (l Life) search(ctx context.Context, client *jenkins.Client, names []string) (map[string]jenkins.ListedToken, error) {
-	found := map[string]jenkins.ListedToken{}
-	err := l.list(ctx, client, sweepBytes, func(token jenkins.ListedToken) {
-		if slices.Contains(names, token.Name) {
-			found[token.Name] = token
-		}
-	})
-	return found, err
-}
-
-// tidying collects our own expired tokens of the record's place.
-type tidying struct {
-	life  Life
-	lease Lease
-	uuids []string
-}
-
-func (t *tidying) consider(client *jenkins.Client, token jenkins.ListedToken) {
-	name, ours := ParseName(token.Name)
-	if !ours || len(t.uuids) == tidyTokens || token.UUID == t.lease.TokenUUID {
-		return
-	}
-	mine, ok := ParseName(t.lease.TokenName)
-	if ok && name.Project == mine.Project && (token.Expired || judge(t.life, client, name.End) == expired) {
-		t.uuids = append(t.uuids, token.UUID)
-	}
-}
-
 // Filter says which of our tokens a sweep takes. Empty fields take all. Its texts
 // are those of the CI: they are compared as a name spells them.
 type Filter struct {
@@ -186,7 +99,7 @@ type Sweeper struct {
 	Life    Life
 	Account *jenkins.Client
 	// Own is the token that a sweep of many tokens creates for itself when the
-	// account's credential is a password: URL, Username, Where and Run count. It is
+	// account's credential is a password: URL, Username, Project and Run count. It is
 	// revoked at the end of the sweep, however that comes. With nil no token is
 	// created.
 	Own *Request
@@ -205,9 +118,9 @@ type Sweeper struct {
 // ended the sweep. What was read of the page has been acted on, unless the page has
 // no layout known.
 func (s *Sweeper) Sweep(ctx context.Context, filter Filter, dryRun bool) (SweepResult, error) {
-	span := s.Life.endless(ctx, s.Life.Grace/2)
-	defer span.end()
-	w := &sweep{Sweeper: s, span: span, signalled: ctx, logins: &revocation{life: s.Life, account: s.Account}}
+	times := s.Life.untilSignal(ctx, s.Life.Grace/2)
+	defer times.end()
+	w := &sweep{Sweeper: s, times: times, signal: ctx, policy: &policy{life: s.Life}}
 	w.renew()
 	defer func() { w.part.end() }()
 	err := w.read(filter)
@@ -239,12 +152,12 @@ func (s *Sweeper) Sweep(ctx context.Context, filter Filter, dryRun bool) (SweepR
 // sweep is one run of Sweep.
 type sweep struct {
 	*Sweeper
-	span      *span // of everything
-	part      *span // since the last token revoked
-	waits     *pauses
-	signalled context.Context
-	logins    *revocation // counts the refused ones
-	result    SweepResult
+	times  *deadlines // of everything
+	part   *deadlines // since the last token revoked
+	waits  *backoff
+	signal context.Context // ends at a signal
+	policy *policy
+	result SweepResult
 
 	lease Lease           // of the sweep's own token
 	own   *jenkins.Client // with that token, nil when it is not to be used
@@ -256,13 +169,13 @@ func (w *sweep) renew() {
 	if w.part != nil {
 		w.part.end()
 	}
-	w.part, w.waits = w.span.within(w.Life.Timeout), w.Life.pauses(w.Life.Timeout)
+	w.part, w.waits = w.times.within(w.Life.Timeout), w.Life.backoff(w.Life.Timeout)
 }
 
 // read collects the tokens to revoke.
 func (w *sweep) read(filter Filter) error {
-	ctx := w.part.again // to read leaves nothing in doubt
-	return w.logins.retry(ctx, func() error {
+	ctx := w.part.retries // to read leaves nothing unconfirmed
+	return w.policy.repeat(ctx, w.Account, func() error {
 		var s SweepResult
 		defer func() { w.result = s }()
 		seen := map[string]bool{}
@@ -295,7 +208,7 @@ func (w *sweep) read(filter Filter) error {
 			}
 		}
 		return nil
-	}, true)
+	})
 }
 
 // createOwn creates a token for the sweep where that pays. Without it the sweep goes
@@ -304,16 +217,16 @@ func (w *sweep) createOwn() {
 	if w.Own == nil || len(w.result.Found) < ownFrom || w.Account.Credential().Kind() != jenkins.CredentialPassword {
 		return
 	}
-	order, life := *w.Own, w.Life
-	order.Label, order.TTL = "sweep", ownTTL
+	request, life := *w.Own, w.Life
+	request.Label, request.TTL = "sweep", ownTTL
 	life.Timeout = min(life.Timeout, ownTime)
-	record, left, err := Create(w.signalled, life, w.Account, order, Discard{})
-	w.result.Leftovers = left
+	own, leftovers, err := Create(w.signal, life, w.Account, request, Discard{}, Discard{})
+	w.result.Leftovers = leftovers
 	switch {
 	case err == nil:
-		w.lease = record
-		w.own = w.Account.WithCredential(jenkins.APIToken(record.Username, record.Token.Reveal()))
-	case w.signalled.Err() == nil:
+		w.lease = own
+		w.own = w.Account.WithCredential(jenkins.APIToken(own.Username, own.Token.Reveal()))
+	case w.signal.Err() == nil:
 		w.Life.Notice("the sweep uses the password, because it could not create a token for itself: " + err.Error())
 	}
 }
@@ -328,7 +241,7 @@ func (w *sweep) revoke() (done bool, err error) {
 		open = append(open, &w.result.Found[i])
 	}
 	revoked, failures := 0, 0 // failures since the last token revoked
-	for len(open) > 0 && w.signalled.Err() == nil {
+	for len(open) > 0 && w.signal.Err() == nil {
 		one := open[0]
 		open = open[1:]
 		err := w.try(one)
@@ -349,7 +262,7 @@ func (w *sweep) revoke() (done bool, err error) {
 			open = append(open, one)
 		}
 		pause := retryable(err) && (failures%failuresInARow == 0 || failures >= len(open))
-		if is(err, jenkins.KindRefused) || w.part.work.Err() != nil || pause && !w.waits.wait(w.part.again, err) {
+		if is(err, jenkins.KindRefused) || w.part.requests.Err() != nil || pause && !w.waits.wait(w.part.retries, err) {
 			return false, nil
 		}
 	}
@@ -367,12 +280,12 @@ func (w *sweep) try(one *Swept) error {
 		}
 		err := w.request(client, one.UUID)
 		one.unsaved = one.unsaved || is(err, jenkins.KindServer)
-		if err == nil || retryable(err) || w.own == nil || w.signalled.Err() != nil {
+		if err == nil || retryable(err) || w.own == nil || w.signal.Err() != nil {
 			return err
 		}
 		w.own = nil
-		if is(err, jenkins.KindRefused) && w.Life.starting(w.part.work, client) {
-			if w.again || !w.waits.awaitStart(w.part.again, client) {
+		if is(err, jenkins.KindRefused) && w.Life.starting(w.part.requests, client) {
+			if w.again || !w.waits.awaitStart(w.part.retries, client) {
 				return err
 			}
 			w.own, w.again = client.WithCredential(client.Credential()), true
@@ -382,9 +295,9 @@ func (w *sweep) try(one *Swept) error {
 
 // request asks for the end of one token. Without an answer it leaves time for others.
 func (w *sweep) request(client *jenkins.Client, uuid string) error {
-	ctx, cancel := context.WithTimeout(w.part.work, max(time.Second, w.Life.Timeout/3))
+	ctx, cancel := context.WithTimeout(w.part.requests, max(time.Second, w.Life.Timeout/3))
 	defer cancel()
-	return w.logins.retry(ctx, func() error { return client.RevokeToken(ctx, uuid) }, false)
+	return w.policy.once(func() error { return client.RevokeToken(ctx, uuid) })
 }
 
 // revokeOwn revokes the sweep's own token, and reports whether that has saved the
@@ -400,13 +313,12 @@ func (w *sweep) revokeOwn(done bool) (saved bool) {
 	if done {
 		budget = max(budget, w.Life.Timeout)
 	}
-	ctx, cancel := context.WithTimeout(w.span.last, budget)
+	ctx, cancel := context.WithTimeout(w.times.cleanup, budget)
 	defer cancel()
-	r := &revocation{life: w.Life, own: w.own, account: w.Account, lease: w.lease, refused: w.logins.refused}
-	ending, left := r.run(&span{work: ctx, again: ctx, last: ctx, begun: w.Life.Now(), budget: budget})
-	w.logins.refused = r.refused
-	w.result.Leftovers = append(w.result.Leftovers, left...)
-	return ending == Revoked
+	r := &revocation{life: w.Life, policy: w.policy, own: w.own, account: w.Account, lease: w.lease}
+	outcome, leftovers := r.run(&deadlines{requests: ctx, retries: ctx, cleanup: ctx, begun: w.Life.Now(), budget: budget})
+	w.result.Leftovers = append(w.result.Leftovers, leftovers...)
+	return outcome == Revoked
 }
 
 // save has the account saved after answers of 500: the 200 that followed saved
@@ -416,9 +328,10 @@ func (w *sweep) save() {
 	if !slices.ContainsFunc(w.result.Found, undurable) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(w.span.last, w.Life.Timeout)
+	ctx, cancel := context.WithTimeout(w.times.cleanup, w.Life.Timeout)
 	defer cancel()
-	_, err := w.logins.save(ctx)
+	r := &revocation{life: w.Life, policy: w.policy, account: w.Account}
+	_, err := r.saveAccount(ctx)
 	for i := range w.result.Found {
 		if one := &w.result.Found[i]; err != nil && undurable(*one) {
 			one.Revoked, one.Err = false, fmt.Errorf("dead now, but may return when the controller restarts: %w", err)

@@ -439,7 +439,7 @@ func TestClocksThatAreYearsOff(t *testing.T) {
 	for _, off := range []time.Duration{-50 * 8766 * time.Hour, 50 * 8766 * time.Hour} {
 		w := newStill(t, off)
 		k := &keeper{w: w}
-		r, _, err := lease.Create(t.Context(), w.life(), w.account(), w.order(), k)
+		r, _, err := create(t.Context(), w.life(), w.account(), w.order(), k)
 		if name, _ := lease.ParseName(r.TokenName); err != nil || !name.End.Equal(noon.Add(time.Hour)) || w.count("/rename") != 0 {
 			t.Errorf("%v: got %v, name %s", off, err, r.TokenName)
 		}

@@ -143,7 +143,7 @@ func (w *world) acquire(change func(*lease.Request)) lease.Lease {
 	if change != nil {
 		change(&order)
 	}
-	record, left, err := lease.Create(w.t.Context(), w.life(), w.account(), order, &keeper{})
+	record, left, err := create(w.t.Context(), w.life(), w.account(), order, &keeper{})
 	if err != nil || left != nil {
 		w.t.Fatal(err, left)
 	}
@@ -340,4 +340,12 @@ func (k *keeper) wantOrder() {
 		}
 		creates++
 	}
+}
+
+// create creates a token with one value as store and masker.
+func create(ctx context.Context, life lease.Life, account *jenkins.Client, request lease.Request, k interface {
+	lease.Store
+	lease.Masker
+}) (lease.Lease, []lease.Leftover, error) {
+	return lease.Create(ctx, life, account, request, k, k)
 }

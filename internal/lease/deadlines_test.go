@@ -31,7 +31,7 @@ func TestPausesEndWithTheTimeout(t *testing.T) {
 			}
 			return ctx.Err()
 		}
-		r, left, err := lease.Create(t.Context(), life, w.account(), w.order(), &keeper{w: w})
+		r, left, err := create(t.Context(), life, w.account(), w.order(), &keeper{w: w})
 		if err != nil || left != nil {
 			t.Fatal(err, left)
 		}
@@ -59,7 +59,7 @@ func TestSignalInAPause(t *testing.T) {
 			return pause.Err()
 		}
 		k := &keeper{w: w}
-		_, left, err := lease.Create(ctx, life, w.client(jenkins.Password(owner, password)), w.order(), k)
+		_, left, err := create(ctx, life, w.client(jenkins.Password(owner, password)), w.order(), k)
 		if err == nil || w.count("/generateNewToken") > 1 {
 			t.Errorf("%s: %v, requests %q", fault, err, w.requests())
 		}
@@ -98,7 +98,7 @@ func TestRequestsWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	for op, fault := range map[string]string{"create token": "create:hold", "check identity": "whoami:hold", "revoke token": "revoke:hold"} {
 		w := newWorld(t).inject(fault)
-		r, left, err := lease.Create(t.Context(), w.life(), w.account(jenkins.WithRequestTimeout(200*time.Millisecond)), w.order(), &keeper{w: w})
+		r, left, err := create(t.Context(), w.life(), w.account(jenkins.WithRequestTimeout(200*time.Millisecond)), w.order(), &keeper{w: w})
 		if err != nil || left != nil {
 			t.Fatal(err, left)
 		}
@@ -196,7 +196,7 @@ func TestControllerThatIsAway(t *testing.T) {
 			account = w.client(jenkins.Password(owner, password))
 		}
 		k := &keeper{w: w}
-		r, left, err := lease.Create(t.Context(), life, account, w.order(), k)
+		r, left, err := create(t.Context(), life, account, w.order(), k)
 		if err != nil || left != nil || pauses != 5 || len(r.Names) != 1 {
 			t.Fatalf("%v, %+v after %d pauses", err, left, pauses)
 		}
@@ -211,7 +211,7 @@ func TestControllerThatStartsForLong(t *testing.T) {
 	w := newWorld(t)
 	w.up(jenkinstest.PhaseLoading, 25)
 	k := &keeper{w: w}
-	r, left, err := lease.Create(t.Context(), w.life(), w.account(), w.order(), k)
+	r, left, err := create(t.Context(), w.life(), w.account(), w.order(), k)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -413,7 +413,7 @@ func TestRecordOfAFailureNamesWhatIsLeft(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t).inject("create:drop-after", "whoami:other-user=bob*3", "page:gateway-403")
 	k := &keeper{w: w}
-	_, left, err := lease.Create(t.Context(), w.life(), w.account(), w.order(), k)
+	_, left, err := create(t.Context(), w.life(), w.account(), w.order(), k)
 	if err == nil || len(left) != 1 || left[0].Outcome != lease.Unknown {
 		t.Fatal(err, left)
 	}
