@@ -40,7 +40,7 @@ func limits() []limit {
 	const core, client = "../lease", "../../jenkins"
 	return []limit{
 		{core, "Grace", "time", "for what goes on after SIGINT or SIGTERM, and for undoing when `timeout` is over"},
-		{core, "refusals", "logins", "that Jenkins may refuse in one command; then nothing more is sent"},
+		{core, "maxRefused", "logins", "that Jenkins may refuse in one command; then nothing more is sent"},
 		{core, "createTries", "names", "tried by one create"},
 		{core, "overdue", "time", "by which a token's end must be past on both clocks before a sweep takes it"},
 		{core, "tidyTime", "time", "for the sweep in the post step, and at most half of `timeout`"},
