@@ -1,0 +1,3 @@
+'use strict'
+const { run, report } = require('./program.js')
+run('revoke').catch(report)
