@@ -84,7 +84,7 @@ func TestProxies(t *testing.T) {
 		{"in lowercase, without a scheme", []string{"https_proxy=web:p%20w@" + host}, 1, "started\n"},
 		{"the host needs none", []string{"HTTPS_PROXY=http://" + host, "NO_PROXY=example.com, 127.0.0.1"}, 0, "started\n"},
 		{"no host needs one", []string{"HTTPS_PROXY=http://" + host, "no_proxy=*"}, 0, "started\n"},
-		{"another host needs none", []string{"HTTPS_PROXY=http://" + host, "NO_PROXY=0.0.1,example.com"}, 0, "the proxy answered 407"},
+		{"another host needs none", []string{"HTTPS_PROXY=http://" + host, "NO_PROXY=example.com,1.0.0.127"}, 0, "the proxy answered 407"},
 		{"an address that is not one", []string{"HTTPS_PROXY=http://web:secret@:x"}, 0, "Invalid URL"},
 		{"one that is away", []string{"HTTPS_PROXY=http://127.0.0.1:1"}, 0, "ECONNREFUSED"},
 	} {

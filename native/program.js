@@ -72,10 +72,15 @@ function get(from) {
 
 // run starts the program as a command. It runs a copy that no earlier step could write to.
 async function run(command) {
+  let child
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    // On Windows the console sends the signal to the program as well.
+    process.on(signal, () => child ? process.platform === 'win32' || child.kill(signal) : process.exit(128 + os.constants.signals[signal]))
+  }
+  const bytes = await load()
   const directory = fs.mkdtempSync(path.join(process.env.RUNNER_TEMP || os.tmpdir(), 'jenkins-token-'))
-  // A group of its own: a signal to the group of the runner reaches it once, through this process.
-  const child = spawn(write(directory, await load()), [], { argv0: command, stdio: 'inherit', detached: process.platform !== 'win32' })
-  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.platform === 'win32' || child.kill(signal))
+  // In a group of its own, it gets a signal to the runner's group once, through this process.
+  child = spawn(write(directory, bytes), [], { argv0: command, stdio: 'inherit', detached: process.platform !== 'win32' })
   child.on('error', report)
   child.on('close', (code, signal) => {
     process.exitCode ||= code ?? 128 + os.constants.signals[signal]
