@@ -1,3 +1,1 @@
-'use strict'
-const { run, report } = require('./program.js')
-run('create').catch(report)
+require('./program.js').run('create')

@@ -1,3 +1,1 @@
-'use strict'
-const { run, report } = require('./program.js')
-run('revoke').catch(report)
+require('./program.js').run('revoke')

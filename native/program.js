@@ -70,8 +70,8 @@ function get(from) {
   })
 }
 
-// run starts the program as a command. It runs a copy that no earlier step could write to.
-async function run(command) {
+// start runs the program as a command: a copy that no earlier step could write to.
+async function start(command) {
   let child
   for (const signal of ['SIGINT', 'SIGTERM']) {
     // On Windows the console sends the signal to the program as well.
@@ -93,4 +93,4 @@ function report(error) {
   process.exitCode = 1
 }
 
-module.exports = { load, write, run, report }
+module.exports = { load, write, run: command => start(command).catch(report), report }
