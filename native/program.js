@@ -48,7 +48,7 @@ async function download(from, redirects = 5) {
   const response = await get(from).catch(error => fail(`cannot download ${address}: ${error.message}`, `let the runner reach it, directly or through HTTPS_PROXY, or ${closed}`))
   const target = response.headers.location && new URL(response.headers.location, from)
   if (target?.protocol === from.protocol && redirects > 0) return response.resume() && download(target, redirects - 1)
-  if (response.statusCode !== 200) fail(`cannot download ${address}: status ${response.statusCode}`, `check that the release ${version} exists there and that nothing in between blocks it, or ${closed}`)
+  if (response.statusCode !== 200) response.destroy() && fail(`cannot download ${address}: status ${response.statusCode}`, `check that the release ${version} exists there and that nothing in between blocks it, or ${closed}`)
   return Buffer.concat(await response.toArray().catch(error => fail(`the download of ${address} broke off: ${error.message}`, 'run the job again')))
 }
 
@@ -65,7 +65,7 @@ function get(from) {
     const headers = username ? { 'Proxy-Authorization': `Basic ${login}` } : {}
     const options = { host: hostname, port, method: 'CONNECT', path: `${from.hostname}:${from.port || 443}`, headers, timeout: 60e3 };
     (protocol === 'https:' ? https : http).request(options)
-      .on('connect', (answer, socket) => answer.statusCode === 200 ? send({ socket, agent: false }) : reject(new Error(`the proxy answered ${answer.statusCode}`)))
+      .on('connect', (answer, socket) => answer.statusCode === 200 ? send({ socket, agent: false }) : socket.destroy(new Error(`the proxy answered ${answer.statusCode}`)).on('error', reject))
       .on('timeout', function () { this.destroy(new Error('no answer from the proxy')) }).on('error', reject).end()
   })
 }
