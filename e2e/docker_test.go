@@ -374,6 +374,25 @@ func TestARunnersPostStepWithStateAlone(t *testing.T) {
 	}
 }
 
+// TestARunnerOnKubernetes: the token is created and revoked in pods, as container hook
+// 0.7.0 runs them.
+func TestARunnerOnKubernetes(t *testing.T) {
+	j, url := controller(t)
+	r := actionRunner(t, inputs(url))
+	r.kubernetes = true
+	created := r.main()
+	succeeded(t, "create", created)
+	if created.outputs["token"] == "" || len(j.Tokens(user)) != 1 {
+		t.Errorf("got outputs %q and %d tokens, want a token", created.outputs, len(j.Tokens(user)))
+	}
+	after := r.post()
+	succeeded(t, "revoke", after)
+	noTokens(t, j, "revoke", after)
+	if got := j.RefusedLogins(); got != 0 {
+		t.Errorf("got %d refused logins, want none", got)
+	}
+}
+
 func TestARunnersStepWithoutID(t *testing.T) {
 	j, url := controller(t)
 	r := actionRunner(t, inputs(url))

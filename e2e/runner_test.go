@@ -51,6 +51,11 @@ type runner struct {
 	// nested is an action inside a composite one: its inputs are evaluated in the wrong
 	// scope in the post step, and are empty (actions/runner issues 2030 and 3514).
 	nested bool
+	// kubernetes is a runner of ARC in the mode kubernetes, with the container hook 0.7.0
+	// (actions/runner-container-hooks, packages/k8s/src/hooks/run-container-step.ts): the
+	// action is a pod with the work directory at /__w, without the runner's temporary
+	// directory and without Docker, and its two streams are one log.
+	kubernetes bool
 
 	mu    sync.Mutex
 	state map[string]string
@@ -274,7 +279,11 @@ func (r *runner) start(post bool) *stage {
 	if r.network != "" {
 		args = append(args, "--network", r.network)
 	}
-	args = append(args, "-v", "/var/run/docker.sock:/var/run/docker.sock")
+	if r.kubernetes {
+		args = append(args, "-v", filepath.Dir(r.temp)+":/__w")
+	} else {
+		args = append(args, "-v", "/var/run/docker.sock:/var/run/docker.sock")
+	}
 	for _, m := range slices.Backward(r.mounts()) {
 		args = append(args, "-v", m.host+":"+m.container)
 	}
@@ -307,10 +316,14 @@ type mount struct{ host, container string }
 // mounts are the directories of the container, the one that is looked at last for
 // translating paths first in docker's arguments.
 func (r *runner) mounts() []mount {
-	return []mount{
+	mounts := []mount{
 		{r.workspace, "/github/workspace"}, {r.dir("_runner_file_commands"), "/github/file_commands"}, {r.dir("_github_workflow"), "/github/workflow"},
-		{r.dir("_github_home"), "/github/home"}, {r.temp, "/github/runner_temp"},
+		{r.dir("_github_home"), "/github/home"},
 	}
+	if r.kubernetes {
+		return mounts
+	}
+	return append(mounts, mount{r.temp, "/github/runner_temp"})
 }
 
 // translate turns a path of the machine into one of the container. Only a whole value,

@@ -57,6 +57,11 @@ func (c *call) authenticate() *reply {
 		}
 		if strings.EqualFold(scheme, "Bearer") {
 			c.login.via = ViaBearer
+			if f := c.j.config.jwt; f != nil {
+				if u := f.user(c, blob); u != nil {
+					c.login = identity{u, u.id, ViaBearer}
+				}
+			}
 		}
 		return nil
 	}

@@ -85,7 +85,7 @@ func (c *call) crumbFilter() *reply {
 	if c.r.Method != "POST" || c.j.config.noCrumbs {
 		return nil
 	}
-	if c.login.via == ViaToken && c.j.rules.tokenNoCrumb {
+	if c.login.via == ViaToken && c.j.rules.tokenNoCrumb || c.login.via == ViaBearer && c.login.user != nil {
 		return nil
 	}
 	if c.r.Header.Get(crumbField) == "" {

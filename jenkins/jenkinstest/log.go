@@ -16,7 +16,7 @@ const (
 	ViaPassword Via = "password"
 	// ViaToken is HTTP Basic with an API token.
 	ViaToken Via = "token"
-	// ViaBearer is a Bearer header, which Jenkins ignores.
+	// ViaBearer is a Bearer header, which Jenkins ignores without [WithJWTFilter].
 	ViaBearer Via = "bearer"
 	// ViaProxy is the header of [WithTrustedHeader].
 	ViaProxy Via = "proxy"

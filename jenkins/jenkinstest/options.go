@@ -22,6 +22,7 @@ type config struct {
 	anonymousRead    bool
 	adminCanGenerate bool
 	trustedHeader    string
+	jwt              *JWTFilter
 	jobs             []string
 	seed             *uint64
 	clock            func() time.Time

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -12,11 +14,13 @@ import (
 
 var (
 	imageForm = regexp.MustCompile(`^[a-z0-9.:/_-]+@sha256:[0-9a-f]{64}$`)
+	nodeLine  = regexp.MustCompile(`(?m)^  using: node\d+$`)
 	imageLine = regexp.MustCompile(`(?m)^  image: \S+$`)
 )
 
-// rewrite makes every action.yml of the repository use a published image.
-func rewrite(repository, image string) error {
+// rewrite makes every action of the repository use what was published: the image, or the
+// programs in out.
+func rewrite(repository, image string, v version, out string) error {
 	if !imageForm.MatchString(image) {
 		return fmt.Errorf("an image is named by its digest (REPOSITORY@sha256:…), not %q", image)
 	}
@@ -29,6 +33,9 @@ func rewrite(repository, image string) error {
 		if err != nil {
 			return err
 		}
+		if nodeLine.Match(text) {
+			continue
+		}
 		if n := len(imageLine.FindAll(text, -1)); n != 1 {
 			return fmt.Errorf("%s has %d lines that name an image, not one", file, n)
 		}
@@ -37,7 +44,24 @@ func rewrite(repository, image string) error {
 			return err
 		}
 	}
-	return nil
+	return writeRelease(repository, v, out)
+}
+
+// writeRelease tells the actions that run on Node which programs are the release's.
+func writeRelease(repository string, v version, out string) error {
+	sums := map[string]string{}
+	for _, t := range targets {
+		content, err := os.ReadFile(filepath.Join(out, t.file(action.program)))
+		if err != nil {
+			return err
+		}
+		sums[t.String()] = fmt.Sprintf("%x", sha256.Sum256(content))
+	}
+	text, err := json.MarshalIndent(map[string]any{"version": v.text, "url": source + "/releases/download/" + v.text, "sha256": sums}, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(repository, "native", "release.json"), append(text, '\n'), 0o644)
 }
 
 // notes is the section of a version in CHANGELOG.md, which must have its date,

@@ -27,7 +27,8 @@ const usage = `release COMMAND [FLAG]...
                                              OCI layout of the image for all its platforms
   archive   --layout DIR --file FILE         the layout as one OCI archive
   push      --layout DIR --to REF            pushes the layout; prints REPOSITORY@DIGEST
-  rewrite   --image REF@DIGEST               makes every action.yml use a published image
+  rewrite   --version V --image REF@DIGEST --out DIR
+                                             makes every action use the published image and the programs in DIR
   notes     --version V [--image REF@DIGEST] the section of CHANGELOG.md
   moving    --version V                      versions that are to move to V (1.2, 1); released tags on standard input
   licenses  [--check]                        docs/licenses.md: licences of what is compiled in
@@ -103,8 +104,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 		}
 		_, err = fmt.Fprintln(stdout, pushed)
 		return err
-	case name == "rewrite" && given(*ref):
-		return rewrite(".", *ref)
+	case name == "rewrite" && given(*ref, v.text, *out):
+		return rewrite(".", *ref, v, *out)
 	case name == "notes" && given(v.text):
 		text, err := notes(".", v, *ref)
 		if err != nil {

@@ -105,9 +105,15 @@ func TestRewriteMakesEveryActionUseTheImage(t *testing.T) {
 	image := "ghcr.io/jenkins-token/jenkins-token@sha256:" + strings.Repeat("0a", 32)
 	// The second time there is an image of a registry to be replaced.
 	for _, image := range []string{"mirror.example.com:5000/x@sha256:" + strings.Repeat("1b", 32), image} {
-		if err := rewrite(dir, image); err != nil {
+		if err := rewrite(dir, image, first, releasePrograms(t)); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if got, want := string(read(t, dir, "native/release.json")), string(read(t, ".", "testdata/release.json")); got != want {
+		t.Errorf("native/release.json: got %s, want %s", got, want)
+	}
+	if got, want := string(read(t, dir, "native/action.yml")), string(read(t, repository, "native/action.yml")); got != want {
+		t.Error("native/action.yml has changed")
 	}
 	for _, file := range []string{"action.yml", "revoke/action.yml", "sweep/action.yml"} {
 		old, changed := strings.Split(string(read(t, repository, file)), "\n"), strings.Split(string(read(t, dir, file)), "\n")
@@ -126,6 +132,29 @@ func TestRewriteMakesEveryActionUseTheImage(t *testing.T) {
 	}
 }
 
+// releasePrograms is a directory with a file for each target, whose content is its name.
+func releasePrograms(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, target := range targets {
+		if err := os.WriteFile(filepath.Join(dir, target.file("jenkins-token")), []byte(target.String()), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestRewriteNeedsEveryProgram(t *testing.T) {
+	t.Parallel()
+	out := releasePrograms(t)
+	if err := os.Remove(filepath.Join(out, "jenkins-token-windows-arm64.exe")); err != nil {
+		t.Fatal(err)
+	}
+	if err := rewrite(copyRepository(t), "ghcr.io/x@sha256:"+strings.Repeat("0a", 32), first, out); err == nil || !strings.Contains(err.Error(), "windows-arm64") {
+		t.Errorf("got %v, want an error that names the program", err)
+	}
+}
+
 func TestRewriteRefuses(t *testing.T) {
 	t.Parallel()
 	dir := copyRepository(t)
@@ -134,14 +163,14 @@ func TestRewriteRefuses(t *testing.T) {
 		"a short digest":  "ghcr.io/jenkins-token/jenkins-token@sha256:0a",
 		"something after": "ghcr.io/x@sha256:" + strings.Repeat("0a", 32) + "\n  args: [x]",
 	} {
-		if err := rewrite(dir, image); err == nil {
+		if err := rewrite(dir, image, first, releasePrograms(t)); err == nil {
 			t.Errorf("%s: got no error", name)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, "sweep", "action.yml"), []byte("runs:\n  using: node24\n"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "sweep", "action.yml"), []byte("runs:\n  using: docker\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := rewrite(dir, "ghcr.io/x@sha256:"+strings.Repeat("0a", 32)); err == nil || !strings.Contains(err.Error(), "sweep/action.yml") {
+	if err := rewrite(dir, "ghcr.io/x@sha256:"+strings.Repeat("0a", 32), first, releasePrograms(t)); err == nil || !strings.Contains(err.Error(), "sweep/action.yml") {
 		t.Errorf("an action without an image: got %v, want an error that names it", err)
 	}
 }
