@@ -45,7 +45,16 @@ func app() cli.App[*invocation] {
 // name says which inputs the step declares, and only those are read: any other can
 // come from an earlier step, through GITHUB_ENV.
 func IsAction(argv0 string) bool {
-	return slices.Contains([]string{"create", "revoke", revokeUUIDAction, "sweep"}, filepath.Base(argv0))
+	return slices.Contains([]string{"create", "revoke", revokeUUIDAction, "sweep"}, programName(argv0))
+}
+
+// programName is the name that the program was called by, without the ending of Windows.
+func programName(argv0 string) string {
+	name := filepath.Base(argv0)
+	if ending := filepath.Ext(name); strings.EqualFold(ending, ".exe") {
+		return strings.TrimSuffix(name, ending)
+	}
+	return name
 }
 
 const revokeUUIDAction = "revoke-uuid"
@@ -90,7 +99,7 @@ func (p *Program) parse() (*invocation, func(context.Context, *invocation) error
 // parseAction finds out which action is meant. Nothing that an earlier step can set makes
 // it the action of a system that is not GitHub-like.
 func (p *Program) parseAction(inv *invocation) (func(context.Context, *invocation) error, error) {
-	name := filepath.Base(p.Args[0])
+	name := programName(p.Args[0])
 	inv.action = true
 	inv.system, _ = ci.Detect(surroundings(p, name, inv.input), "github")
 	inv.runner = inv.system.(*ci.GitHub)
@@ -107,7 +116,7 @@ func (p *Program) parseAction(inv *invocation) (func(context.Context, *invocatio
 // commandLine is the name of the command and its arguments: from the name of the program,
 // from the settings of a plugin, or from the arguments.
 func (p *Program) commandLine(inv *invocation) (string, []string, error) {
-	name, args := filepath.Base(p.Args[0]), p.Args[1:]
+	name, args := programName(p.Args[0]), p.Args[1:]
 	switch {
 	case name == revokeUUIDAction:
 		return "revoke", args, nil

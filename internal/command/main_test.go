@@ -171,3 +171,16 @@ func compareGolden(t *testing.T, name, got string) {
 		}
 	}
 }
+
+// The name says which action it is, also with the ending that programs have on Windows.
+func TestIsAction(t *testing.T) {
+	t.Parallel()
+	for argv0, want := range map[string]bool{
+		"create": true, "/bin/create": true, "create.exe": true, "REVOKE-UUID.EXE": false, "revoke.EXE": true, "sweep": true, "revoke-uuid.exe": true,
+		"jenkins-token": false, "jenkins-token.exe": false, "create.sh": false, "exe": false, "": false, "doctor": false,
+	} {
+		if got := command.IsAction(argv0); got != want {
+			t.Errorf("%q: got %t, want %t", argv0, got, want)
+		}
+	}
+}

@@ -31,8 +31,8 @@ func Read(path string, limit int64) ([]byte, error) {
 	return read(f, limit)
 }
 
-// ReadOwn is [Read] of a file that nobody but this user can have written. It follows
-// no link. Windows has no modes: there it only follows no link.
+// ReadOwn is [Read] of a file that nobody but this user, or an administrator, can have
+// written. It follows no link.
 func ReadOwn(path string, limit int64) ([]byte, error) {
 	f, err := open(path, os.O_RDONLY, true)
 	if err != nil {
@@ -54,6 +54,29 @@ func readFrom(f *os.File, r io.Reader, limit int64) ([]byte, error) {
 		return nil, ErrLarge
 	}
 	return content, nil
+}
+
+// CreateOwn creates a file that must not exist yet, nor be a link, and that nobody but this
+// user, or an administrator, can read or write.
+func CreateOwn(path string) (*os.File, error) {
+	return protected(os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600))
+}
+
+// CreateTempOwn is [CreateOwn] of a file with a new name, as [os.CreateTemp] makes one.
+func CreateTempOwn(dir, pattern string) (*os.File, error) {
+	return protected(os.CreateTemp(dir, pattern))
+}
+
+func protected(f *os.File, err error) (*os.File, error) {
+	if err != nil {
+		return nil, err
+	}
+	if err := protect(f.Name()); err != nil {
+		_ = f.Close()
+		_ = os.Remove(f.Name())
+		return nil, err
+	}
+	return f, nil
 }
 
 // Append opens a file that is there, to write at its end.
@@ -99,5 +122,5 @@ func open(path string, flag int, own bool) (*os.File, error) {
 // this user's alone.
 func ownedAt(path string, open os.FileInfo) bool {
 	named, err := os.Lstat(path)
-	return err == nil && os.SameFile(named, open) && owned(open)
+	return err == nil && os.SameFile(named, open) && owned(path, open)
 }

@@ -28,7 +28,7 @@ type File struct{ path string }
 
 // CreateFile creates the file, which must not exist yet, nor be a link.
 func CreateFile(path string) (*File, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := file.CreateOwn(path)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func (f *File) Save(r Lease) error {
 	if err != nil {
 		return err
 	}
-	next, err := os.CreateTemp(filepath.Dir(f.path), ".jenkins-token-*")
+	next, err := file.CreateTempOwn(filepath.Dir(f.path), ".jenkins-token-*")
 	if err != nil {
 		return err
 	}

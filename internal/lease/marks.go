@@ -135,7 +135,7 @@ func (m Marks) has(wanted func(line string) bool) bool {
 // appendLine appends a line to a file that only this user can have written, and makes it
 // when it is not there.
 func appendLine(path string, line []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := file.CreateOwn(path)
 	if errors.Is(err, os.ErrExist) {
 		f, err = file.AppendOwn(path)
 	}
