@@ -19,7 +19,7 @@ const StateFileLimit = 8 << 20
 // runners that do not pass state to the post step. The token is not in it: the post step
 // has the credential of its inputs.
 type StateFile struct {
-	path string
+	path  string
 	saved Lease // as last written by this process
 }
 
