@@ -10,13 +10,13 @@ import (
 // Output parameters are plain text in the Workflow, output artifacts lie in a
 // bucket. Their paths are the template's own: the executor leaves the template in
 // /var/run/argo/template.
-func argo() family {
-	return family{
+func argo() kind {
+	return kind{
 		name:   "argo",
 		detect: func(s Environment) bool { return s.get("ARGO_WORKFLOW_NAME") != "" && s.get("ARGO_NODE_ID") != "" },
 		open: func(s Environment) System {
 			name, public := argoTemplate(s)
-			b := newBasic(s, "argo", Run{
+			return newSystem(s, "argo", Run{
 				Project: join("/", "argo", namespace(s)),
 				ID:      s.get("ARGO_WORKFLOW_NAME"),
 				Job:     name,
@@ -24,7 +24,6 @@ func argo() family {
 				Public: append(public, Public{"/var/run/argo", "the executor reads it"}),
 				Way:    "use exec; or --lease with a file of an emptyDir volume that the template does not declare as an output",
 			})
-			return &b
 		},
 	}
 }

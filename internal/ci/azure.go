@@ -11,8 +11,8 @@ import (
 
 // azure is Azure Pipelines (learn.microsoft.com, "Use predefined variables" and
 // "Logging commands").
-func azure() family {
-	return family{
+func azure() kind {
+	return kind{
 		name:   "azure",
 		detect: func(s Environment) bool { return strings.EqualFold(s.get("TF_BUILD"), "true") },
 		open: func(s Environment) System {
@@ -20,7 +20,7 @@ func azure() family {
 			if _, rest, ok := strings.Cut(collection, "://"); ok {
 				collection = strings.Trim(rest, "/")
 			}
-			b := newBasic(s, "azure", Run{
+			system := newSystem(s, "azure", Run{
 				Project: join("/", cmp.Or(collection, "azure"), s.get("SYSTEM_TEAMPROJECT")),
 				ID:      join(".", s.get("BUILD_BUILDID"), s.get("SYSTEM_JOBATTEMPT")),
 				Job:     s.first("SYSTEM_JOBNAME", "AGENT_JOBNAME"),
@@ -29,35 +29,36 @@ func azure() family {
 				Public:  []Public{{s.get("PIPELINE_WORKSPACE"), "artifacts and caches are made of files in the pipeline's workspace"}},
 				Way:     "without --lease the record goes to $(Agent.TempDirectory), which the agent empties; or use exec",
 			})
-			b.words = words{s.out()}
-			return &azurePipelines{b}
+			commands := azureCommands{plainLog{s.out()}}
+			system.Log, system.Mask, system.Outputs = commands, commands.mask, commands
+			return system
 		},
 	}
 }
 
-// azurePipelines speaks the agent's logging commands, which it reads from both
-// streams (Handlers, OnDataReceived).
-type azurePipelines struct{ basic }
+// azureCommands are the agent's logging commands, which it reads from both streams
+// (Handlers, OnDataReceived).
+type azureCommands struct{ plainLog }
 
-// Say implements System. The agent has no notices.
-func (a *azurePipelines) Say(level Level, text string) {
+// Say implements [Log]. The agent has no notices.
+func (a azureCommands) Say(level Level, text string) {
 	if level == Warning {
 		_ = a.command("task.logissue", "type=warning", Clean(text))
 		return
 	}
-	a.basic.Say(level, text)
+	a.plainLog.Say(level, text)
 }
 
-// Fail implements System.
-func (a *azurePipelines) Fail(message string, hints []string) {
+// Fail implements [Log].
+func (a azureCommands) Fail(message string, hints []string) {
 	_ = a.command("task.logissue", "type=error", Clean(message))
 	for _, hint := range hints {
-		a.basic.Say(Progress, "hint: "+hint)
+		a.plainLog.Say(Progress, "hint: "+hint)
 	}
 }
 
-// Mask hides the texts in the log from now on.
-func (a *azurePipelines) Mask(texts ...secret.String) error {
+// mask masks the texts in the log from now on.
+func (a azureCommands) mask(texts ...secret.String) error {
 	for _, text := range texts {
 		if err := a.command("task.setsecret", "", text.Reveal()); err != nil {
 			return &ChannelError{Channel: "mask", Err: err}
@@ -67,12 +68,12 @@ func (a *azurePipelines) Mask(texts ...secret.String) error {
 }
 
 // Open has nothing to check: outputs are printed.
-func (a *azurePipelines) Open() error { return nil }
+func (a azureCommands) Open() error { return nil }
 
 // Output sets an output variable of the step. Only the token is secret: the agent
 // hides a secret variable in all logs and gives it to no step that does not map
 // it. Names of variables have no hyphens.
-func (a *azurePipelines) Output(name, value string) error {
+func (a azureCommands) Output(name, value string) error {
 	properties := "variable=" + azureEscape(strings.ReplaceAll(name, "-", "_")) +
 		";issecret=" + strconv.FormatBool(name == "token") + ";isOutput=true"
 	if err := a.command("task.setvariable", properties, value); err != nil {
@@ -81,7 +82,7 @@ func (a *azurePipelines) Output(name, value string) error {
 	return nil
 }
 
-func (a *azurePipelines) command(name, properties, data string) error {
+func (a azureCommands) command(name, properties, data string) error {
 	_, err := fmt.Fprintf(a.to, "##vso[%s]%s\n", join(" ", name, properties), azureEscape(data))
 	return err
 }

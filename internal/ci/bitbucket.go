@@ -4,12 +4,12 @@ import "cmp"
 
 // bitbucket is Bitbucket Pipelines (support.atlassian.com, "Variables and secrets"
 // and "Variable sharing").
-func bitbucket() family {
-	return family{
+func bitbucket() kind {
+	return kind{
 		name:   "bitbucket",
 		detect: func(s Environment) bool { return s.get("BITBUCKET_BUILD_NUMBER") != "" },
 		open: func(s Environment) System {
-			b := newBasic(s, "bitbucket", Run{
+			return newSystem(s, "bitbucket", Run{
 				Project: join("/", "bitbucket.org", s.get("BITBUCKET_REPO_FULL_NAME")),
 				ID:      join(".", s.get("BITBUCKET_BUILD_NUMBER"), s.get("BITBUCKET_STEP_RUN_NUMBER")),
 				Job:     cmp.Or(s.get("BITBUCKET_DEPLOYMENT_ENVIRONMENT"), "step"), // steps have no name here
@@ -20,7 +20,6 @@ func bitbucket() family {
 				},
 				Way: "use exec; or --lease with a file below /tmp, which script and after-script of a step share",
 			})
-			return &b
 		},
 	}
 }

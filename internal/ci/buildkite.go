@@ -17,8 +17,8 @@ import (
 // of the same job (post-command, pre-exit), and its command when that runs on the
 // agent's machine. Nothing but meta-data, which everybody can read, reaches further.
 // Jobs of an agent share the directory for temporary files.
-func buildkite() family {
-	return family{
+func buildkite() kind {
+	return kind{
 		name:   "buildkite",
 		detect: func(s Environment) bool { return s.get("BUILDKITE") == "true" },
 		open: func(s Environment) System {
@@ -30,28 +30,32 @@ func buildkite() family {
 				files.Private = cmp.Or(s.get("TMPDIR"), "/tmp")
 				files.Prefix = fileName(job) + "-"
 			}
-			return &buildKite{newBasic(s, "buildkite", Run{
+			system := newSystem(s, "buildkite", Run{
 				Project: join("/", "buildkite.com", s.get("BUILDKITE_ORGANIZATION_SLUG"), s.get("BUILDKITE_PIPELINE_SLUG")),
 				ID:      join(".", s.get("BUILDKITE_BUILD_NUMBER"), s.get("BUILDKITE_RETRY_COUNT")),
 				Job:     s.first("BUILDKITE_STEP_KEY", "BUILDKITE_LABEL"),
-			}, files), s}
+			}, files)
+			agent := buildkiteAgent{system.Log, s}
+			system.Mask, system.Redact = agent.mask, agent.redact
+			return system
 		},
 	}
 }
 
-type buildKite struct {
-	basic
-	s Environment
+// buildkiteAgent is the agent's redactor.
+type buildkiteAgent struct {
+	log Log
+	s   Environment
 }
 
-// Mask gives the texts to the agent's redactor, on its standard input: arguments
+// mask gives the texts to the agent's redactor, on its standard input: arguments
 // can be seen by every process. The agent is asked through its job API and told
 // nothing of our environment but what it needs for that.
-func (b *buildKite) Mask(texts ...secret.String) error {
-	err := b.redact(texts)
+func (b buildkiteAgent) mask(texts ...secret.String) error {
+	err := b.add(texts)
 	switch {
 	case errors.Is(err, ErrNoTool):
-		b.Say(Warning, "there is no buildkite-agent here, so the log does not hide the token: keep commands from printing it, or use exec, which hides it in their output")
+		b.log.Say(Warning, "there is no buildkite-agent here, so the log does not hide the token: keep commands from printing it, or use exec, which hides it in their output")
 		return nil
 	case err != nil:
 		return &ChannelError{Channel: "mask", Hint: "buildkite-agent redactor add needs an agent with a job API, which a container does not reach by itself; exec hides the token without it", Err: err}
@@ -59,10 +63,10 @@ func (b *buildKite) Mask(texts ...secret.String) error {
 	return nil
 }
 
-// Redact is Mask where it may fail.
-func (b *buildKite) Redact(texts ...secret.String) { _ = b.redact(texts) }
+// redact is mask where it may fail: exec redacts by itself.
+func (b buildkiteAgent) redact(texts ...secret.String) { _ = b.add(texts) }
 
-func (b *buildKite) redact(texts []secret.String) error {
+func (b buildkiteAgent) add(texts []secret.String) error {
 	hidden := map[string]string{}
 	for i, text := range texts {
 		hidden[strconv.Itoa(i)] = text.Reveal()

@@ -2,14 +2,18 @@
 // to speak to its user, where a record may lie, and how to hand a token on to
 // later steps.
 //
-// One file knows one family of systems, from the variables that its documentation
+// One file knows one kind of systems, from the variables that its documentation
 // names; detect.go finds out which one is around. The package knows nothing of
 // Jenkins' API.
 package ci
 
 import (
+	"context"
+	"net/http"
+
 	"cmp"
 	"errors"
+	"github.com/jenkins-token/jenkins-token/internal/secret"
 	"io"
 	"net/url"
 	"slices"
@@ -35,23 +39,47 @@ type Run struct {
 	Job     string // the job's name, the default label
 }
 
-// System is the CI around the program.
-//
-// Some can do more, and have a method for it: Mask hides texts in the log from now
-// on, Open and Output set outputs of the step, Summary writes to the page of the
-// run. [GitHub] has all of them and what its action needs besides. Their errors
-// are of type [*ChannelError].
-type System interface {
-	// Name of the system, as --ci takes it.
-	Name() string
-	// Run names the run.
-	Run() Run
-	// Say tells the user one line.
+// System is the CI system around the program, and what it can do: a member that is nil
+// says that it cannot. Errors of its functions are of type [*ChannelError].
+type System struct {
+	Name  string // as --ci takes it
+	Run   Run
+	Files Files // where a lease may lie
+	// KillGrace is how long a command of a cancelled job lives, from the first signal that
+	// asks it to end until one that it cannot catch. Zero means that the system sends no
+	// signal before.
+	KillGrace time.Duration
+
+	Log
+	// Mask masks texts in the log from now on: GitHub-like runners, Azure Pipelines,
+	// Buildkite; GitLab's says that it cannot.
+	Mask func(...secret.String) error
+	// Redact tells the agent what to redact where exec redacts by itself: Buildkite.
+	Redact func(...secret.String)
+	// Outputs of the step: GitHub-like runners, Azure Pipelines.
+	Outputs Outputs
+	// Summary adds Markdown to the page of the run: GitHub-like runners.
+	Summary func(markdown string) error
+	// IDToken asks for an ID token, and masks it: GitHub-like runners.
+	IDToken func(ctx context.Context, transport http.RoundTripper, audience string) (secret.String, error)
+	// Runner is what the action needs of a GitHub-like runner.
+	Runner *GitHub
+}
+
+// Log tells the user something.
+type Log interface {
+	// Say tells one line.
 	Say(level Level, text string)
-	// Fail tells the user the one error that ends the command, with hints.
+	// Fail tells the one error that ends the command, with hints.
 	Fail(message string, hints []string)
-	// Files says where a record may lie.
-	Files() Files
+}
+
+// Outputs sets outputs of the step.
+type Outputs interface {
+	// Open checks that outputs can be written, and writes nothing.
+	Open() error
+	// Output sets one, of one line.
+	Output(name, value string) error
 }
 
 // ChannelError is a channel of the CI that cannot be used.
@@ -73,7 +101,7 @@ func (e *ChannelError) Error() string {
 // Unwrap returns the cause.
 func (e *ChannelError) Unwrap() error { return e.Err }
 
-// Surroundings are what a system is detected in.
+// Environment is what a system is detected in.
 type Environment struct {
 	Lookup         func(string) (string, bool)
 	ReadFile       func(string) ([]byte, error)
@@ -85,7 +113,7 @@ type Environment struct {
 	// without showing what it prints. The error is [ErrNoTool] where there is no
 	// such program.
 	Tool func(name string, args, env []string, stdin []byte) error
-	// Captured is set when standard output carries a record: messages and masks
+	// Captured is set when standard output carries a lease: messages and masks
 	// then go to standard error.
 	Captured bool
 	// Unmasked is set when both streams are another program's too, which can send

@@ -75,7 +75,7 @@ func (s *stage) system(t testing.TB, override string, env texts) ci.System {
 
 func (s *stage) github(t testing.TB, env texts) *ci.GitHub {
 	t.Helper()
-	return s.system(t, "github", env).(*ci.GitHub)
+	return s.system(t, "github", env).Runner
 }
 
 func detect(t testing.TB, override string, env texts, out, err io.Writer, captured bool) ci.System {
@@ -140,20 +140,20 @@ func TestDetect(t *testing.T) {
 			t.Parallel()
 			system, err := ci.Detect((&stage{}).surroundings(row.env), row.override)
 			got := "unknown"
-			if system != nil {
-				got = system.Name()
+			if system.Log != nil {
+				got = system.Name
 			}
 			ambiguous, several := errors.AsType[*ci.AmbiguousError](err)
 			if several {
 				got += " " + strings.Join(ambiguous.Names, " ")
 			}
-			if got != row.want || (err != nil) != (several || system == nil && errors.Is(err, ci.ErrUnknown)) {
+			if got != row.want || (err != nil) != (several || system.Log == nil && errors.Is(err, ci.ErrUnknown)) {
 				t.Errorf("got %q and error %v, want %q", got, err, row.want)
 			}
 		})
 	}
 	for _, name := range ci.Names() {
-		if system, err := ci.Detect((&stage{}).surroundings(nil), name); err != nil || system.Name() != name {
+		if system, err := ci.Detect((&stage{}).surroundings(nil), name); err != nil || system.Name != name {
 			t.Errorf("%s is a name that is not taken", name)
 		}
 	}
@@ -216,13 +216,13 @@ func TestRunNames(t *testing.T) {
 				}
 			}
 			var s stage
-			if got := s.system(t, row.system, env).Run(); got != row.want {
+			if got := s.system(t, row.system, env).Run; got != row.want {
 				t.Errorf("got %+v, want %+v", got, row.want)
 			}
 		})
 	}
 	system, _ := ci.Detect(ci.Environment{Lookup: lookup(nil)}, "plain")
-	if got := system.Run().Project; got != "unknown" {
+	if got := system.Run.Project; got != "unknown" {
 		t.Errorf("a machine without a name: %q", got)
 	}
 }
@@ -285,7 +285,7 @@ func TestRepositoryOfALocalRunner(t *testing.T) {
 		"Drone, its host and no project": {"drone", texts{"DRONE_SYSTEM_HOST": "drone.example"}, "drone.example"},
 	} {
 		var s stage
-		if got := s.system(t, row.system, row.env).Run().Project; got != row.want {
+		if got := s.system(t, row.system, row.env).Run.Project; got != row.want {
 			t.Errorf("%s: got %q, want %q", name, got, row.want)
 		}
 	}

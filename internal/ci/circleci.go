@@ -5,8 +5,8 @@ import (
 )
 
 // circleci is CircleCI (circleci.com/docs, "Project values and variables").
-func circleci() family {
-	return family{
+func circleci() kind {
+	return kind{
 		name:   "circleci",
 		detect: func(s Environment) bool { return s.get("CIRCLECI") == "true" },
 		open: func(s Environment) System {
@@ -14,7 +14,7 @@ func circleci() family {
 			if rest, ok := strings.CutPrefix(checkout, "~"); ok { // as written in the configuration
 				checkout = s.get("HOME") + rest
 			}
-			b := newBasic(s, "circleci", Run{
+			return newSystem(s, "circleci", Run{
 				Project: join("/", "circleci.com", s.get("CIRCLE_PROJECT_USERNAME"), s.get("CIRCLE_PROJECT_REPONAME")),
 				// A job that is run again has a new number.
 				ID:  join(".", s.get("CIRCLE_WORKFLOW_ID"), s.get("CIRCLE_BUILD_NUM")),
@@ -26,7 +26,6 @@ func circleci() family {
 				},
 				Way: "use exec; or --lease with a file below /tmp that no store_artifacts or persist_to_workspace names",
 			})
-			return &b
 		},
 	}
 }

@@ -7,12 +7,12 @@ package ci
 //
 // What a step writes to BUILDER_OUTPUT is stored with the build. Steps share
 // /workspace, of which nothing is archived that the build does not name.
-func cloudbuild() family {
-	return family{
+func cloudbuild() kind {
+	return kind{
 		name:   "cloudbuild",
 		detect: func(s Environment) bool { return s.get("BUILDER_OUTPUT") != "" },
 		open: func(s Environment) System {
-			b := newBasic(s, "cloudbuild", named(s, Run{
+			return newSystem(s, "cloudbuild", namedByPipeline(s, Run{
 				Project: join("/", "cloudbuild", s.get("PROJECT_ID"), s.get("TRIGGER_NAME")),
 				ID:      s.get("BUILD_ID"),
 				Job:     s.get("TRIGGER_NAME"),
@@ -20,7 +20,6 @@ func cloudbuild() family {
 				Public: []Public{{s.get("BUILDER_OUTPUT"), "outputs of a step are stored with the build, in plain text"}},
 				Way:    "use exec; or --lease with a file of a volume that the steps share",
 			})
-			return &b
 		},
 	}
 }

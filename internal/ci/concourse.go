@@ -8,17 +8,16 @@ import "cmp"
 //
 // Files that a task declares as outputs reach later steps; which these are cannot
 // be seen from inside.
-func concourse() family {
-	return family{
+func concourse() kind {
+	return kind{
 		name:   "concourse",
 		detect: func(s Environment) bool { return s.get("ATC_EXTERNAL_URL") != "" && s.get("BUILD_ID") != "" },
 		open: func(s Environment) System {
-			b := newBasic(s, "concourse", named(s, Run{
+			return newSystem(s, "concourse", namedByPipeline(s, Run{
 				Project: join("/", cmp.Or(s.host("ATC_EXTERNAL_URL"), "concourse"), s.get("BUILD_TEAM_NAME"), s.get("BUILD_PIPELINE_NAME")),
 				ID:      s.get("BUILD_ID"),
 				Job:     s.get("BUILD_JOB_NAME"),
 			}), Files{Way: "use exec: a task is one command, and later steps see what it writes to its outputs"})
-			return &b
 		},
 	}
 }

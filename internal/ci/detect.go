@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// family is what is known of one kind of system.
-type family struct {
+// kind is one kind of CI system.
+type kind struct {
 	name   string
 	detect func(Environment) bool
 	open   func(Environment) System
@@ -16,9 +16,9 @@ type family struct {
 	host bool
 }
 
-// families are all that are known, but for plain.
-func families() []family {
-	return []family{
+// kinds are all CI systems that are known, without plain.
+func kinds() []kind {
+	return []kind{
 		github(), gitlab(), azure(), buildkite(), circleci(), bitbucket(), woodpecker(), drone(), teamcity(),
 		jenkins(), tekton(), argo(), concourse(), codebuild(), cloudbuild(),
 	}
@@ -27,7 +27,7 @@ func families() []family {
 // Names are the systems that [Detect] takes as an override, in order.
 func Names() []string {
 	names := []string{"plain"}
-	for _, f := range families() {
+	for _, f := range kinds() {
 		names = append(names, f.name)
 	}
 	slices.Sort(names)
@@ -52,8 +52,8 @@ func (e *AmbiguousError) Error() string {
 // systems are found the error is an [*AmbiguousError] and the system plain. Only
 // a system that is known to run the runners of others gives way to them.
 func Detect(s Environment, override string) (System, error) {
-	var found []family
-	for _, f := range families() {
+	var found []kind
+	for _, f := range kinds() {
 		switch {
 		case override == f.name:
 			return f.open(s), nil
@@ -62,10 +62,10 @@ func Detect(s Environment, override string) (System, error) {
 		}
 	}
 	if override != "" && override != "plain" {
-		return nil, ErrUnknown
+		return System{}, ErrUnknown
 	}
 	if len(found) > 1 {
-		found = slices.DeleteFunc(found, func(f family) bool { return f.host })
+		found = slices.DeleteFunc(found, func(f kind) bool { return f.host })
 	}
 	switch len(found) {
 	case 0:

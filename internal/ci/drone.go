@@ -8,8 +8,8 @@ import "cmp"
 //
 // Steps are containers that share the workspace and nothing else. What a step
 // writes to DRONE_OUTPUT is shown with the execution.
-func drone() family {
-	return family{
+func drone() kind {
+	return kind{
 		name:   "drone",
 		detect: onDrone,
 		open: func(s Environment) System {
@@ -25,11 +25,10 @@ func drone() family {
 					Job:     join("/", s.get("HARNESS_STAGE_ID"), s.get("HARNESS_STEP_ID")),
 				}
 			}
-			b := newBasic(s, "drone", run, Files{
+			return newSystem(s, "drone", run, Files{
 				Public: []Public{{s.get("DRONE_OUTPUT"), "output variables are shown with the execution"}},
 				Way:    "use exec; or --lease with a file of the workspace, which the steps of a stage share",
 			})
-			return &b
 		},
 	}
 }

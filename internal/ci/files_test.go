@@ -53,7 +53,7 @@ func TestRefusedFiles(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			var s stage
-			files := s.system(t, row.system, environments()[row.system]).Files()
+			files := s.system(t, row.system, environments()[row.system]).Files
 			public, refused := files.Refused(row.path)
 			if refused != row.refused {
 				t.Errorf("refused %v: %s", refused, public.What)
@@ -135,7 +135,7 @@ func TestPrivatePlaces(t *testing.T) {
 	t.Parallel()
 	for _, name := range ci.Names() {
 		var s stage
-		files := s.system(t, name, environments()[name]).Files()
+		files := s.system(t, name, environments()[name]).Files
 		if files.Private == "" {
 			continue
 		}
@@ -148,27 +148,27 @@ func TestPrivatePlaces(t *testing.T) {
 	}
 	var s stage
 	env := texts{"BUILDKITE_JOB_ID": "one*/..", "TMPDIR": "/scratch"}
-	if got, want := s.system(t, "buildkite", env).Files().LeaseFile("x"), filepath.FromSlash("/scratch/jenkins-token-one____-x.json"); got != want {
+	if got, want := s.system(t, "buildkite", env).Files.LeaseFile("x"), filepath.FromSlash("/scratch/jenkins-token-one____-x.json"); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	if files := s.system(t, "buildkite", texts{"TMPDIR": "/scratch"}).Files(); files.Private != "" {
+	if files := s.system(t, "buildkite", texts{"TMPDIR": "/scratch"}).Files; files.Private != "" {
 		t.Errorf("records of all jobs would lie in %s", files.Private)
 	}
-	if got := s.system(t, "gitlab", texts{"CI_PROJECT_DIR": "/builds/web"}).Files().Private; got != "/builds/web.tmp" {
+	if got := s.system(t, "gitlab", texts{"CI_PROJECT_DIR": "/builds/web"}).Files.Private; got != "/builds/web.tmp" {
 		t.Errorf("an old runner of GitLab: %s", got)
 	}
 	harness := s.system(t, "drone", texts{"HARNESS_BUILD_ID": "3", "HARNESS_PIPELINE_ID": "release", "HARNESS_ACCOUNT_ID": "a", "HARNESS_ORG_ID": "o", "HARNESS_PROJECT_ID": "p", "HARNESS_STAGE_ID": "s"})
-	if got, want := harness.Run(), (ci.Run{Project: "harness/a/o/p/release", ID: "3", Job: "s"}); got != want {
+	if got, want := harness.Run, (ci.Run{Project: "harness/a/o/p/release", ID: "3", Job: "s"}); got != want {
 		t.Errorf("Harness: got %+v, want %+v", got, want)
 	}
 	for what, env := range map[string]texts{
 		"no JSON": {"file:/var/run/argo/template": "{"}, "nothing": {}, "offloaded": {"ARGO_TEMPLATE": "offloaded"},
 	} {
-		if got := s.system(t, "argo", env).Files().Public; len(got) != 1 {
+		if got := s.system(t, "argo", env).Files.Public; len(got) != 1 {
 			t.Errorf("an Argo template that is %s: %v", what, got)
 		}
 	}
-	if _, refused := s.system(t, "argo", texts{"ARGO_TEMPLATE": strings.TrimSpace(environments()["argo"]["file:/var/run/argo/template"])}).Files().Refused("/tmp/uuid"); !refused {
+	if _, refused := s.system(t, "argo", texts{"ARGO_TEMPLATE": strings.TrimSpace(environments()["argo"]["file:/var/run/argo/template"])}).Files.Refused("/tmp/uuid"); !refused {
 		t.Error("an Argo template in the environment is not read")
 	}
 }

@@ -27,11 +27,11 @@ const stateKey = "LEASE"
 // github are the runners that speak GitHub's workflow commands: GitHub, GitHub
 // Enterprise Server, act, Gitea and Forgejo, which all set GITHUB_ACTIONS
 // (docs.github.com, "Variables reference").
-func github() family {
-	return family{
+func github() kind {
+	return kind{
 		name:   "github",
 		detect: func(s Environment) bool { return OnRunner(s.Lookup) },
-		open:   func(s Environment) System { return newGitHub(s, actDir) },
+		open:   func(s Environment) System { return newGitHub(s, actDir).system() },
 	}
 }
 
@@ -78,20 +78,20 @@ const (
 // empty volume there, and obey set-output and save-state on standard output.
 func (g *GitHub) commandFile(variable string) string {
 	path := g.s.get(variable)
-	if path == "" || !g.ofAct() || there(path) {
+	if path == "" || !g.isAct() || mayExist(path) {
 		return path
 	}
-	if mounted := filepath.Join(g.act, "workflow", filepath.Base(path)); there(mounted) {
+	if mounted := filepath.Join(g.act, "workflow", filepath.Base(path)); mayExist(mounted) {
 		return mounted
 	}
-	if g.forge() && !there(filepath.Dir(path)) {
+	if g.isForge() && !mayExist(filepath.Dir(path)) {
 		return ""
 	}
 	return path
 }
 
-// there is false only where it is certain that there is nothing.
-func there(path string) bool {
+// mayExist is false only where it is certain that there is nothing.
+func mayExist(path string) bool {
 	_, err := os.Stat(path)
 	return !errors.Is(err, os.ErrNotExist)
 }
@@ -102,7 +102,7 @@ func (g *GitHub) sharedDir() string {
 	switch path := g.commandFile(stateFile); {
 	case path != "":
 		return filepath.Dir(path)
-	case state != "" && there(g.act):
+	case state != "" && mayExist(g.act):
 		return g.act
 	case state != "":
 		return filepath.Dir(state)
@@ -110,15 +110,18 @@ func (g *GitHub) sharedDir() string {
 	return ""
 }
 
-// Name implements System.
-func (g *GitHub) Name() string { return "github" }
-
-// Run implements System.
-func (g *GitHub) Run() Run {
-	return Run{
-		Project: cmp.Or(g.s.host("GITHUB_SERVER_URL"), "github.com") + "/" + cmp.Or(g.s.get("GITHUB_REPOSITORY"), "unknown"),
-		ID:      cmp.Or(g.s.get("GITHUB_RUN_ID"), "0") + "." + cmp.Or(g.s.get("GITHUB_RUN_ATTEMPT"), "1"),
-		Job:     cmp.Or(g.s.get("GITHUB_JOB"), "job"),
+// system is the runner as a CI system. The runner empties the directory for temporary
+// files after a job.
+func (g *GitHub) system() System {
+	return System{
+		Name: "github", KillGrace: killGrace("github"), Log: g,
+		Run: Run{
+			Project: cmp.Or(g.s.host("GITHUB_SERVER_URL"), "github.com") + "/" + cmp.Or(g.s.get("GITHUB_REPOSITORY"), "unknown"),
+			ID:      cmp.Or(g.s.get("GITHUB_RUN_ID"), "0") + "." + cmp.Or(g.s.get("GITHUB_RUN_ATTEMPT"), "1"),
+			Job:     cmp.Or(g.s.get("GITHUB_JOB"), "job"),
+		},
+		Files: Files{Private: cmp.Or(g.s.get("RUNNER_TEMP"), os.TempDir())},
+		Mask:  g.Mask, Outputs: g, Summary: g.Summary, IDToken: g.IDToken, Runner: g,
 	}
 }
 
@@ -151,7 +154,7 @@ func (g *GitHub) Say(level Level, text string) {
 	})
 }
 
-// Fail implements System.
+// Fail implements [Log].
 func (g *GitHub) Fail(message string, hints []string) {
 	lines := []string{Clean(message)}
 	for _, hint := range hints {
@@ -159,10 +162,6 @@ func (g *GitHub) Fail(message string, hints []string) {
 	}
 	_ = guard(func() { g.action.Errorf("%s", strings.Join(lines, "\n")) })
 }
-
-// Files implements System. The runner empties the directory for temporary files
-// after a job.
-func (g *GitHub) Files() Files { return Files{Private: cmp.Or(g.s.get("RUNNER_TEMP"), os.TempDir())} }
 
 // Open checks the files that the runner made, without creating any: a name that
 // leads nowhere means that outputs would be lost.
@@ -174,7 +173,7 @@ func (g *GitHub) Open() error {
 		}
 		if err := appendable(path); err != nil {
 			failed := &ChannelError{Channel: channel.name, Variable: channel.variable, Err: err}
-			if g.ofAct() && !there(filepath.Dir(path)) {
+			if g.isAct() && !mayExist(filepath.Dir(path)) {
 				failed.Hint = "the runner runs this job on its own machine (host mode), and its files are not mounted into the container of the action: use an image for the job (act -P ubuntu-latest=IMAGE)"
 			}
 			return failed
@@ -206,15 +205,15 @@ func (g *GitHub) Mask(texts ...secret.String) error {
 	return nil
 }
 
-// Keep stores the record for the post step, in place of an earlier one.
-func (g *GitHub) SaveState(record []byte) error {
-	return g.command("state", stateFile, "save-state", stateKey, string(record), func() { g.action.SaveState(stateKey, string(record)) })
+// SaveState stores the lease for the post step, in place of an earlier one.
+func (g *GitHub) SaveState(lease []byte) error {
+	return g.command("state", stateFile, "save-state", stateKey, string(lease), func() { g.action.SaveState(stateKey, string(lease)) })
 }
 
-// Kept returns what Keep stored, in the post step.
+// SavedState returns what SaveState stored, in the post step.
 func (g *GitHub) SavedState() (string, bool) {
-	record := g.s.get("STATE_" + stateKey)
-	return record, record != ""
+	lease := g.s.get("STATE_" + stateKey)
+	return lease, lease != ""
 }
 
 // Output sets a step output of one line.
@@ -260,13 +259,13 @@ func (g *GitHub) Summary(markdown string) error {
 	return nil
 }
 
-// SideFile is the file that stands in for the state where the runner does not
-// hand it to a post step; empty elsewhere. It stands in a directory that all steps of a
+// StateFile is the runner state file, which stands in for the state where the runner
+// does not pass it to a post step; empty elsewhere. It stands in a directory that all steps of a
 // job share, beside the state file. act and Forgejo do not hand state to the post step of a container
 // action (runner/action.go runPostStep).
 func (g *GitHub) StateFile() string {
 	dir := g.sharedDir()
-	if dir == "" || !g.ofAct() {
+	if dir == "" || !g.isAct() {
 		return ""
 	}
 	step := fileName(cmp.Or(g.s.get("GITHUB_ACTION"), "step"))
@@ -284,10 +283,11 @@ func (g *GitHub) MarksFile() string {
 	return filepath.Join(dir, "jenkins-token-marks.txt")
 }
 
-// ofAct reports whether the runner is act, or made from it.
-func (g *GitHub) ofAct() bool { return g.s.get("ACT") == "true" || g.forge() }
+// isAct reports whether the runner is act, or made from it.
+func (g *GitHub) isAct() bool { return g.s.get("ACT") == "true" || g.isForge() }
 
-func (g *GitHub) forge() bool {
+// isForge reports whether the runner is Gitea's or Forgejo's.
+func (g *GitHub) isForge() bool {
 	return g.s.get("GITEA_ACTIONS") == "true" || g.s.get("FORGEJO_ACTIONS") == "true"
 }
 
@@ -322,11 +322,6 @@ func (g *GitHub) OutputsDropped() bool { return strings.HasPrefix(g.s.get("GITHU
 // EveryRunIsOne reports whether all runs have the same number here: act numbers
 // every run 1.
 func (g *GitHub) EveryRunIsOne() bool { return g.s.get("ACT") == "true" }
-
-// Issuer is a system that gives ID tokens of its own.
-type Issuer interface {
-	IDToken(ctx context.Context, way http.RoundTripper, audience string) (secret.String, error)
-}
 
 // IDTokenError is an ID token that was not given. It is all that may be said of
 // it: the library's error repeats the answer.

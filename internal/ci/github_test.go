@@ -67,7 +67,7 @@ func TestGitHubByCommands(t *testing.T) {
 	t.Parallel()
 	for _, captured := range []bool{false, true} {
 		var out, other lines
-		h := detect(t, "github", nil, &out, &other, captured).(*ci.GitHub)
+		h := detect(t, "github", nil, &out, &other, captured).Runner
 		for _, err := range []error{h.Open(), h.SaveState([]byte(`{"v":1,"a":"50%"}`)), h.Output("token", "a::b"), h.Summary("nowhere"), h.Mask(secret.New("abc"))} {
 			if err != nil {
 				t.Error(err)
@@ -228,7 +228,7 @@ func TestOpenWritesNothing(t *testing.T) {
 func TestBrokenStreams(t *testing.T) {
 	t.Parallel()
 	for _, captured := range []bool{false, true} {
-		h := detect(t, "github", nil, broken{}, broken{}, captured).(*ci.GitHub)
+		h := detect(t, "github", nil, broken{}, broken{}, captured).Runner
 		wantChannel(t, h.Mask(secret.New("hidden")), "mask", "", "hidden")
 		wantChannel(t, h.SaveState([]byte("hidden")), "state", "GITHUB_STATE", "hidden")
 		wantChannel(t, h.Output("token", "hidden"), "step output", "GITHUB_OUTPUT", "hidden")
@@ -293,10 +293,10 @@ func TestPeculiarRunners(t *testing.T) {
 		}
 	}
 	var s stage
-	if got := s.github(t, texts{"RUNNER_TEMP": "/runner/temp"}).Files().Private; got != "/runner/temp" {
+	if got := s.system(t, "github", texts{"RUNNER_TEMP": "/runner/temp"}).Files.Private; got != "/runner/temp" {
 		t.Errorf("temporary directory %q", got)
 	}
-	if got := s.github(t, nil).Files().Private; got == "" {
+	if got := s.system(t, "github", nil).Files.Private; got == "" {
 		t.Error("no temporary directory")
 	}
 }
@@ -377,7 +377,7 @@ func TestIDToken(t *testing.T) {
 			env := texts{"ACTIONS_ID_TOKEN_REQUEST_URL": server.URL + "/token?api-version=2.0", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": request}
 			delete(env, row.unset)
 			var s stage
-			got, err := s.system(t, "github", env).(ci.Issuer).IDToken(t.Context(), http.DefaultTransport, "jenkins & more")
+			got, err := s.system(t, "github", env).IDToken(t.Context(), http.DefaultTransport, "jenkins & more")
 			if row.want {
 				if err != nil || got.Reveal() != token || s.out.String() != "::add-mask::"+token+"\n" {
 					t.Errorf("got error %v, printed %q", err, s.out.String())
@@ -416,7 +416,7 @@ func TestIDTokenEndpointThatRedirects(t *testing.T) {
 		t.Cleanup(server.Close)
 		var s stage
 		env := texts{"ACTIONS_ID_TOKEN_REQUEST_URL": server.URL, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "x"}
-		_, err := s.system(t, "github", env).(ci.Issuer).IDToken(t.Context(), http.DefaultTransport, "a")
+		_, err := s.system(t, "github", env).IDToken(t.Context(), http.DefaultTransport, "a")
 		if none, ok := errors.AsType[*ci.IDTokenError](err); !ok || none.Status != status || followed > 0 {
 			t.Errorf("%d: got %v and %d requests elsewhere, want an error that names the status, and none", status, err, followed)
 		}
@@ -439,7 +439,7 @@ func TestIDTokenErrorNamesTheCause(t *testing.T) {
 	} {
 		var s stage
 		env := texts{"ACTIONS_ID_TOKEN_REQUEST_URL": url, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "x"}
-		_, err := s.system(t, "github", env).(ci.Issuer).IDToken(t.Context(), http.DefaultTransport, "a")
+		_, err := s.system(t, "github", env).IDToken(t.Context(), http.DefaultTransport, "a")
 		if err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
@@ -451,6 +451,6 @@ func TestIDTokenThatCannotBeMasked(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, `{"value":"abc"}`) }))
 	t.Cleanup(server.Close)
 	env := texts{"ACTIONS_ID_TOKEN_REQUEST_URL": server.URL, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "x"}
-	_, err := detect(t, "github", env, broken{}, broken{}, false).(ci.Issuer).IDToken(t.Context(), http.DefaultTransport, "a")
+	_, err := detect(t, "github", env, broken{}, broken{}, false).IDToken(t.Context(), http.DefaultTransport, "a")
 	wantChannel(t, err, "mask", "", "abc")
 }

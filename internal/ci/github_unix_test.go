@@ -9,7 +9,6 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/jenkins-token/jenkins-token/internal/ci"
 	"github.com/jenkins-token/jenkins-token/internal/file"
 )
 
@@ -27,7 +26,7 @@ func TestRunnersFilesThatAreNoFiles(t *testing.T) {
 	for _, path := range []string{pipe, device} {
 		env := texts{"GITHUB_STATE": path, "GITHUB_OUTPUT": path, "GITHUB_STEP_SUMMARY": path}
 		var s stage
-		g := s.system(t, "github", env).(*ci.GitHub)
+		g := s.system(t, "github", env).Runner
 		for name, err := range map[string]error{
 			"open": g.Open(), "state": g.SaveState([]byte("x")), "output": g.Output("a", "b"), "summary": g.Summary("x"),
 		} {

@@ -12,8 +12,8 @@ import (
 // the runner keeps a directory for temporary files that script and after_script
 // both see, and names it in RUNNER_TEMP_PROJECT_DIR; where it does not, the place is
 // the same (gitlab-runner, Build.TmpProjectDir).
-func gitlab() family {
-	return family{
+func gitlab() kind {
+	return kind{
 		name:   "gitlab",
 		detect: func(s Environment) bool { return s.get("GITLAB_CI") == "true" },
 		open: func(s Environment) System {
@@ -22,7 +22,7 @@ func gitlab() family {
 			if temp == "" && checkout != "" {
 				temp = checkout + ".tmp"
 			}
-			return &gitLab{newBasic(s, "gitlab", Run{
+			system := newSystem(s, "gitlab", Run{
 				Project: join("/", cmp.Or(s.first("CI_SERVER_FQDN", "CI_SERVER_HOST"), "gitlab"), s.get("CI_PROJECT_PATH")),
 				// A job that is tried again has a new id in the same pipeline.
 				ID:  join(".", s.get("CI_PIPELINE_ID"), s.get("CI_JOB_ID")),
@@ -31,17 +31,15 @@ func gitlab() family {
 				Private: temp,
 				Public:  []Public{{checkout, "GitLab makes artifacts, dotenv reports and caches of files in the checkout"}},
 				Way:     "without --lease the record goes to $CI_PROJECT_DIR.tmp, which after_script sees; or use exec",
-			})}
+			})
+			system.Mask = func(...secret.String) error {
+				// What can be masked are CI/CD variables, and what GitLab Functions add on
+				// runners since 17.10 (gitlab-runner#38464). Elsewhere a command to mask a
+				// text would show it.
+				system.Say(Notice, "GitLab cannot hide a token made in a job: keep commands from printing it, or use exec, which hides it in their output")
+				return nil
+			}
+			return system
 		},
 	}
-}
-
-type gitLab struct{ basic }
-
-// Mask says that there is none: what can be masked are CI/CD variables, and what
-// GitLab Functions add on runners since 17.10 (gitlab-runner#38464). Elsewhere a
-// command to mask a text would show it.
-func (g *gitLab) Mask(...secret.String) error {
-	g.Say(Notice, "GitLab cannot hide a token made in a job: keep commands from printing it, or use exec, which hides it in their output")
-	return nil
 }

@@ -84,16 +84,6 @@ func environments() map[string]texts {
 	}
 }
 
-// What some systems can do, as package command asks for it.
-type (
-	masker interface{ Mask(...secret.String) error }
-	keeper interface{ SaveState([]byte) error }
-	step   interface {
-		Open() error
-		Output(name, value string) error
-	}
-)
-
 // TestGolden shows all that a system is and writes, for every system.
 func TestGolden(t *testing.T) {
 	t.Parallel()
@@ -110,8 +100,8 @@ func TestGolden(t *testing.T) {
 			}
 			var s stage
 			system := s.system(t, "", env)
-			run, files := system.Run(), system.Files()
-			fmt.Fprintf(&b, "\nname: %s\nproject: %s\nrun: %s\njob: %s\n", system.Name(), run.Project, run.ID, run.Job)
+			run, files := system.Run, system.Files
+			fmt.Fprintf(&b, "\nname: %s\nproject: %s\nrun: %s\njob: %s\n", system.Name, run.Project, run.ID, run.Job)
 			if files.Private != "" {
 				fmt.Fprintf(&b, "record: %s\n", filepath.ToSlash(files.LeaseFile("7f3k9q2m")))
 			}
@@ -143,14 +133,14 @@ func TestGolden(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			if log, ok := system.(masker); ok {
-				show("mask", func() { check(log.Mask(secret.New("one"), secret.New("two;]%"))) })
+			if system.Mask != nil {
+				show("mask", func() { check(system.Mask(secret.New("one"), secret.New("two;]%"))) })
 			}
-			if outputs, ok := system.(step); ok {
+			if outputs := system.Outputs; outputs != nil {
 				check(outputs.Open())
 				show("output", func() { check(outputs.Output("token", "one;]%")); check(outputs.Output("token-name", "a:b")) })
 			}
-			if state, ok := system.(keeper); ok {
+			if state := system.Runner; state != nil {
 				show("keep", func() { check(state.SaveState([]byte(`{"v":1}`))) })
 			}
 			path := filepath.Join("testdata", name+".golden")
@@ -193,13 +183,13 @@ func TestNobodySeesTheToken(t *testing.T) {
 					system := s.system(t, name, env)
 					masks := secret.Masks("alice", secret.New(token))
 					var errs []error
-					if log, ok := system.(masker); ok {
-						errs = append(errs, log.Mask(masks...))
+					if system.Mask != nil {
+						errs = append(errs, system.Mask(masks...))
 					}
-					if outputs, ok := system.(step); ok {
+					if outputs := system.Outputs; outputs != nil {
 						errs = append(errs, outputs.Open(), outputs.Output("token", token), outputs.Output("token-name", "a"))
 					}
-					if state, ok := system.(keeper); ok {
+					if state := system.Runner; state != nil {
 						errs = append(errs, state.SaveState([]byte(token)))
 					}
 					for _, level := range []ci.Level{ci.Progress, ci.Notice, ci.Warning} {
@@ -214,7 +204,7 @@ func TestNobodySeesTheToken(t *testing.T) {
 					var lines []string
 					for stream, text := range map[string]string{
 						"stdout": s.out.String(), "stderr": s.err.String(), "stdin": s.stdin.String(), "argv": strings.Join(s.argv, "\n"),
-						"files": fmt.Sprintf("%+v", system.Files()), "run": fmt.Sprintf("%+v", system.Run()),
+						"files": fmt.Sprintf("%+v", system.Files), "run": fmt.Sprintf("%+v", system.Run),
 					} {
 						for line := range strings.Lines(text) {
 							lines = append(lines, stream+" "+line)
@@ -260,7 +250,7 @@ func TestToolThatFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantChannel(t, system.(masker).Mask(secret.New("hidden-token")), "mask", "", "hidden-token")
+	wantChannel(t, system.Mask(secret.New("hidden-token")), "mask", "", "hidden-token")
 	if s.out.Len()+s.err.Len() > 0 {
 		t.Errorf("printed %q", s.out.String()+s.err.String())
 	}

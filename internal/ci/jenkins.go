@@ -7,12 +7,12 @@ import (
 
 // jenkins is a build of Jenkins itself (jenkins.io/doc, "Using environment
 // variables"). JENKINS_URL does not tell it: it is a setting of ours too.
-func jenkins() family {
-	return family{
+func jenkins() kind {
+	return kind{
 		name:   "jenkins",
 		detect: onJenkins,
 		open: func(s Environment) System {
-			b := newBasic(s, "jenkins", Run{
+			return newSystem(s, "jenkins", Run{
 				Project: join("/", cmp.Or(s.host("BUILD_URL"), "jenkins"), s.get("JOB_NAME")),
 				ID:      s.get("BUILD_NUMBER"),
 				Job:     s.first("STAGE_NAME", "JOB_BASE_NAME"),
@@ -21,7 +21,6 @@ func jenkins() family {
 				Public:  []Public{{s.get("WORKSPACE"), "whoever may see the job may browse its workspace, and builds archive files of it"}},
 				Way:     "without --lease the record goes to $WORKSPACE_TMP, which cannot be browsed; or use exec",
 			})
-			return &b
 		},
 	}
 }

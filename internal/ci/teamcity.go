@@ -13,44 +13,44 @@ import (
 // A parameter that a service message sets is hidden only when the configuration
 // declares it as a password, which cannot be seen from a build: nothing is handed
 // on that way.
-func teamcity() family {
-	return family{
+func teamcity() kind {
+	return kind{
 		name:   "teamcity",
 		detect: func(s Environment) bool { return s.get("TEAMCITY_VERSION") != "" },
 		open: func(s Environment) System {
-			b := newBasic(s, "teamcity", Run{
+			system := newSystem(s, "teamcity", Run{
 				Project: join("/", cmp.Or(s.host("BUILD_URL"), "teamcity"), s.get("TEAMCITY_PROJECT_NAME"), s.get("TEAMCITY_BUILDCONF_NAME")),
 				ID:      s.get("BUILD_NUMBER"),
 				Job:     s.get("TEAMCITY_BUILDCONF_NAME"),
 			}, Files{Way: "use exec; or --lease with a file outside of the checkout, below %system.teamcity.build.tempDir%"})
-			b.words = words{s.out()}
-			return &teamCity{b}
+			system.Log = teamCityLog{plainLog{s.out()}}
+			return system
 		},
 	}
 }
 
-// teamCity speaks TeamCity's service messages.
-type teamCity struct{ basic }
+// teamCityLog tells messages as TeamCity's service messages.
+type teamCityLog struct{ plainLog }
 
-// Say implements System.
-func (t *teamCity) Say(level Level, text string) {
+// Say implements [Log].
+func (t teamCityLog) Say(level Level, text string) {
 	if level == Warning {
 		t.message("WARNING", text)
 		return
 	}
-	t.basic.Say(level, text)
+	t.plainLog.Say(level, text)
 }
 
-// Fail implements System. A message of status ERROR fails a build only when its
+// Fail implements [Log]. A message of status ERROR fails a build only when its
 // configuration says so; the exit code does in any case.
-func (t *teamCity) Fail(message string, hints []string) {
+func (t teamCityLog) Fail(message string, hints []string) {
 	t.message("ERROR", message)
 	for _, hint := range hints {
-		t.basic.Say(Progress, "hint: "+hint)
+		t.plainLog.Say(Progress, "hint: "+hint)
 	}
 }
 
-func (t *teamCity) message(status, text string) {
+func (t teamCityLog) message(status, text string) {
 	_, _ = fmt.Fprintf(t.to, "##teamcity[message text='%s' status='%s']\n", teamCityEscape(Clean(text)), status)
 }
 

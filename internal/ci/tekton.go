@@ -9,12 +9,12 @@ import "strings"
 //
 // Everything below /tekton is Tekton's: results of tasks and of steps, and
 // artifacts, become plain text in the status of the TaskRun.
-func tekton() family {
-	return family{
+func tekton() kind {
+	return kind{
 		name:   "tekton",
 		detect: func(s Environment) bool { return s.exists("/tekton/results") },
 		open: func(s Environment) System {
-			b := newBasic(s, "tekton", named(s, Run{
+			return newSystem(s, "tekton", namedByPipeline(s, Run{
 				Project: join("/", "tekton", namespace(s)),
 				ID:      strings.TrimSuffix(s.Hostname, "-pod"),
 				Job:     "task",
@@ -22,7 +22,6 @@ func tekton() family {
 				Public: []Public{{"/tekton", "results of Tekton are plain text in the status of the TaskRun"}},
 				Way:    "use exec; or --lease with a file of an emptyDir volume, which the steps of a task share",
 			})
-			return &b
 		},
 	}
 }

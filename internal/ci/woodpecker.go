@@ -7,17 +7,16 @@ import "cmp"
 //
 // Steps are containers that share the workspace and nothing else. Woodpecker
 // archives nothing of it by itself.
-func woodpecker() family {
-	return family{
+func woodpecker() kind {
+	return kind{
 		name:   "woodpecker",
 		detect: onWoodpecker,
 		open: func(s Environment) System {
-			b := newBasic(s, "woodpecker", Run{
+			return newSystem(s, "woodpecker", Run{
 				Project: s.repository("woodpecker", s.get("CI_SYSTEM_HOST"), cmp.Or(s.get("CI_REPO"), join("/", s.get("CI_REPO_OWNER"), s.get("CI_REPO_NAME"))), "CI_REPO_URL", "CI_REPO_CLONE_URL"),
 				ID:      join(".", s.get("CI_PIPELINE_NUMBER"), s.get("CI_PIPELINE_RERUNS")),
 				Job:     join("/", s.get("CI_WORKFLOW_NAME"), s.get("CI_STEP_NAME")),
 			}, Files{Way: "use exec; or --lease with a file of the workspace, which the steps of a workflow share"})
-			return &b
 		},
 	}
 }

@@ -86,7 +86,7 @@ func (c clients) accountFor(r lease.Lease, s *settings.Settings, foreign bool, m
 
 // mismatchedRun says why a lease cannot be of this step of the action; empty when it can.
 func (c clients) mismatchedRun(r lease.Lease, s *settings.Settings) string {
-	run := c.system.Run()
+	run := c.system.Run
 	for _, text := range r.Names {
 		if name, ok := lease.ParseName(text); !ok || !name.IsOf(run.Project, run.ID, "") {
 			return "the lease is of another run"
@@ -125,11 +125,10 @@ func (c clients) credential(s *settings.Settings) (jenkins.Credential, error) {
 	case settings.Bearer:
 		return jenkins.Bearer(text), nil
 	case settings.OIDC:
-		issuer, ok := c.system.(ci.Issuer)
-		if !ok {
+		if c.system.IDToken == nil {
 			return jenkins.Credential{}, cli.Usage("oidc-audience: only GitHub gives ID tokens this way", "elsewhere set bearer-token to the ID token of your CI")
 		}
-		return jenkins.BearerFrom(c.idToken(issuer, s)), nil
+		return jenkins.BearerFrom(c.idToken(s)), nil
 	default:
 		return jenkins.Credential{}, lease.ErrNoCredential
 	}
@@ -141,7 +140,7 @@ const idTokenAge = time.Minute
 
 // idToken asks for an ID token when a request needs one, and for a fresh one when
 // the token is undone or revoked later.
-func (c clients) idToken(issuer ci.Issuer, s *settings.Settings) func(context.Context) (string, error) {
+func (c clients) idToken(s *settings.Settings) func(context.Context) (string, error) {
 	var held secret.String
 	var since time.Time
 	return func(ctx context.Context) (string, error) {
@@ -150,7 +149,7 @@ func (c clients) idToken(issuer ci.Issuer, s *settings.Settings) func(context.Co
 		}
 		transport := c.issuerTransport(s)
 		defer transport.CloseIdleConnections()
-		token, err := issuer.IDToken(ctx, transport, s.Credential.Audience)
+		token, err := c.system.IDToken(ctx, transport, s.Credential.Audience)
 		if err != nil {
 			return "", err
 		}
@@ -259,7 +258,7 @@ func gatewayOptions(s *settings.Settings) []jenkins.Option {
 
 // userAgent lets an administrator find the run in the controller's access log.
 func (c clients) userAgent() string {
-	run := c.system.Run()
+	run := c.system.Run
 	return "jenkins-token/" + shortVersion(c.version) + " (+https://github.com/jenkins-token/jenkins-token; " + lease.Part(run.Project) + " " + lease.Part(run.ID) + ")"
 }
 

@@ -102,7 +102,7 @@ func (p *Program) parseAction(inv *invocation) (func(context.Context, *invocatio
 	name := programName(p.Args[0])
 	inv.action = true
 	inv.system, _ = ci.Detect(surroundings(p, name, inv.input), "github")
-	inv.runner = inv.system.(*ci.GitHub)
+	inv.runner = inv.system.Runner
 	if len(p.Args) > 1 && name != "revoke" {
 		return nil, cli.Usage("the action takes no arguments, and `args` were given", "remove `args` from the step: settings are inputs")
 	}

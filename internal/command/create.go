@@ -91,7 +91,7 @@ func runCreate(ctx context.Context, inv *invocation) error {
 
 // newRequest is the token that the settings ask for.
 func newRequest(c clients, s *settings.Settings) lease.Request {
-	run := c.system.Run()
+	run := c.system.Run
 	post := s.Post()
 	post.Proxy, _ = c.plainProxy(s.URL) // settings.Load has seen that it can be used
 	post.AllProxy = settings.NewProxies(c.lookup).All(s.URL)
@@ -104,7 +104,7 @@ func newRequest(c clients, s *settings.Settings) lease.Request {
 // publish gives the token to later steps: as outputs, or as the lease, on standard
 // output or in a file.
 func publish(inv *invocation, created lease.Lease, store *createStore) error {
-	step, has := inv.system.(outputs)
+	outputs := inv.system.Outputs
 	switch {
 	case store.stdout:
 		line, err := created.Encode()
@@ -114,9 +114,9 @@ func publish(inv *invocation, created lease.Lease, store *createStore) error {
 		if err != nil {
 			return &ci.ChannelError{Channel: "record on standard output", Err: err}
 		}
-	case has:
+	case outputs != nil:
 		for _, output := range outputsOf(created) {
-			err := inv.write("output "+output[0], func() error { return step.Output(output[0], output[1]) })
+			err := inv.write("output "+output[0], func() error { return outputs.Output(output[0], output[1]) })
 			if err != nil {
 				return err
 			}

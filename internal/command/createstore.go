@@ -13,20 +13,8 @@ import (
 	"github.com/jenkins-token/jenkins-token/internal/secret"
 )
 
-// What some systems can do for a token; see ci.System.
-type (
-	masker  interface{ Mask(...secret.String) error }
-	outputs interface {
-		Open() error // checks that outputs can be written, and writes nothing
-		Output(name, value string) error
-	}
-	summarizer interface{ Summary(markdown string) error }
-	// redactingAgent redacts the log, and takes texts where nobody sees them. What it
-	// does not take costs nothing: exec redacts by itself.
-	redactingAgent interface{ Redact(...secret.String) }
-)
-
-// createStore is where create keeps the lease. It implements [lease.Store].
+// createStore is where create keeps the lease. It implements [lease.Store] and
+// [lease.Masker].
 type createStore struct {
 	system    ci.System
 	runner    *ci.GitHub // nil unless this is the action
@@ -43,8 +31,8 @@ type createStore struct {
 // written.
 func openStore(inv *invocation) (*createStore, error) {
 	store := &createStore{system: inv.system, runner: inv.runner, write: inv.write}
-	if step, ok := inv.system.(outputs); ok {
-		if err := step.Open(); err != nil {
+	if outputs := inv.system.Outputs; outputs != nil {
+		if err := outputs.Open(); err != nil {
 			return nil, err
 		}
 	}
@@ -60,7 +48,7 @@ func openStore(inv *invocation) (*createStore, error) {
 		store.stdout = true
 		return store, refuseLog(inv.Streams, inv.plugin, inv.input.Set["show"])
 	}
-	files := inv.system.Files()
+	files := inv.system.Files
 	if path == "" {
 		var err error
 		if path, err = privateFile(files, inv.Random); err != nil {
@@ -189,10 +177,10 @@ func (s *createStore) Save(r lease.Lease) error {
 
 // Mask implements [lease.Store].
 func (s *createStore) Mask(texts []secret.String) error {
-	if log, ok := s.system.(masker); ok {
-		return s.write("masks", func() error { return log.Mask(texts...) })
+	if s.system.Mask == nil {
+		return nil
 	}
-	return nil
+	return s.write("masks", func() error { return s.system.Mask(texts...) })
 }
 
 // Clear implements [lease.Store]. What cannot be cleared costs the post step a search
@@ -221,6 +209,5 @@ func stepMarks(runner *ci.GitHub) lease.Marks {
 // jobMarks are the marks of the job, also for a step that is not the action: the post
 // step of another one reads them.
 func jobMarks(system ci.System) lease.Marks {
-	runner, _ := system.(*ci.GitHub)
-	return stepMarks(runner)
+	return stepMarks(system.Runner)
 }

@@ -111,7 +111,7 @@ func (d *diagnosis) write(ctx context.Context) {
 		d.skip("write", "")
 		return
 	}
-	run := d.inv.system.Run()
+	run := d.inv.system.Run
 	post := d.settings.Post()
 	post.Revoke, post.Sweep = true, false
 	record, left, err := lease.Create(ctx, newLife(d.inv, d.left()), d.client, lease.Request{
@@ -155,7 +155,7 @@ func (d *diagnosis) print() error {
 		return json.NewEncoder(d.inv.Streams.Out).Encode(d.report())
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n%s, from %s (%s)\n\n", ci.Clean(d.inv.Version), d.settings.URL, ci.Clean(d.inv.system.Run().Project), d.inv.system.Name())
+	fmt.Fprintf(&b, "%s\n%s, from %s (%s)\n\n", ci.Clean(d.inv.Version), d.settings.URL, ci.Clean(d.inv.system.Run.Project), d.inv.system.Name)
 	for _, c := range d.checks {
 		fmt.Fprintf(&b, "%-8s %-13s %s\n", c.State, c.Name, c.Found)
 		for _, hint := range c.Hints {
@@ -198,7 +198,7 @@ type madeToken struct {
 
 func (d *diagnosis) report() diagnosisReport {
 	r := diagnosisReport{
-		V: 1, OK: !d.over, Program: d.inv.Version, System: d.inv.system.Name(), URL: d.settings.URL.String(),
+		V: 1, OK: !d.over, Program: d.inv.Version, System: d.inv.system.Name, URL: d.settings.URL.String(),
 		Jenkins: d.client.Version().String(), Settings: d.settings.From, Checks: d.checks, Tokens: d.tokens,
 	}
 	if offset, known := d.client.ClockOffset(); known {

@@ -88,7 +88,7 @@ func runExec(ctx context.Context, inv *invocation) error {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx) // which ended with the watch
-	vars, remove, err := extra.create(tempDir(inv.system.Files()), created)
+	vars, remove, err := extra.create(tempDir(inv.system.Files), created)
 	defer remove()
 	if err != nil {
 		undo(ctx, inv, s, created, store)
@@ -111,7 +111,7 @@ func runExec(ctx context.Context, inv *invocation) error {
 		// Control-C on a person's terminal is the command's own matter, and so is a token
 		// that is not to be revoked.
 		if onCI(inv) && created.Settings.Revoke {
-			r.revokeAfter(ctx, patience(ci.KillGrace(inv.system.Name())))
+			r.revokeAfter(ctx, patience(inv.system.KillGrace))
 		}
 	})
 	remove()
@@ -123,7 +123,7 @@ func runExec(ctx context.Context, inv *invocation) error {
 // cancelled job is killed soon, and not in a person's shell.
 func onCI(inv *invocation) bool {
 	text, _ := inv.Env.Lookup("CI")
-	return inv.system.Name() != "plain" || text != "" && text != "false"
+	return inv.system.Name != "plain" || text != "" && text != "false"
 }
 
 // patience is how long a command that was asked to end keeps its token, on a system
@@ -137,7 +137,7 @@ func createForCommand(ctx context.Context, inv *invocation, s *settings.Settings
 	}
 	var err error
 	if path := inv.input.Text["lease"]; path != "" {
-		files := inv.system.Files()
+		files := inv.system.Files
 		if public, refused := files.Refused(path); refused {
 			return lease.Lease{}, refusePublic(public, files)
 		}
@@ -315,8 +315,8 @@ func (s *execStore) Save(r lease.Lease) error {
 // it also sees what other commands of the job print.
 func (s *execStore) Mask(texts []secret.String) error {
 	s.masks = texts
-	if agent, ok := s.system.(redactingAgent); ok && s.redacts {
-		agent.Redact(texts...)
+	if s.system.Redact != nil && s.redacts {
+		s.system.Redact(texts...)
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ func findLeases(inv *invocation) ([]savedLease, error) {
 		return []savedLease{saved}, nil
 	case inv.ambiguous != nil:
 		return nil, requireKnownCI(inv)
-	case inv.system.Files().Private == "":
+	case inv.system.Files.Private == "":
 		return nil, cli.Usage("nothing says which token to revoke", "--lease FILE|- takes the record that create wrote; --uuid UUID a token of the account")
 	}
 	return leasesOfRun(inv)
@@ -93,12 +93,12 @@ func leasesOfAction(inv *invocation) ([]savedLease, error) {
 // label where one is named, because parallel jobs can share the directory. With --all
 // they are all that this user can have written.
 func leasesOfRun(inv *invocation) ([]savedLease, error) {
-	files := inv.system.Files()
+	files := inv.system.Files
 	entries, err := os.ReadDir(files.Private)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("look for leases: %w", cause(err))
 	}
-	run := inv.system.Run()
+	run := inv.system.Run
 	label, _ := inv.Env.Lookup("JENKINS_TOKEN_LABEL")
 	label = cmp.Or(inv.input.Text["label"], strings.TrimSpace(label))
 	var leases []savedLease

@@ -119,7 +119,7 @@ func TestSystemsAreFoundAsTold(t *testing.T) {
 				Exists: func(path string) bool { return slices.Contains(files, path) },
 				Stdout: io.Discard, Stderr: io.Discard,
 			}, "")
-			if err != nil || quoted(system.Name()) != name {
+			if err != nil || quoted(system.Name) != name {
 				t.Errorf("%s by %q: got %v, %v", name, way, system, err)
 			}
 		}

@@ -42,11 +42,10 @@ func (r reporter) leftovers(leftovers []lease.Leftover) {
 // summary adds Markdown to the page of the run, where there is one. A failure to do so is
 // a notice only.
 func (r reporter) summary(markdown string) {
-	page, ok := r.system.(summarizer)
-	if !ok {
+	if r.system.Summary == nil {
 		return
 	}
-	if err := r.write("summary", func() error { return page.Summary(markdown) }); err != nil {
+	if err := r.write("summary", func() error { return r.system.Summary(markdown) }); err != nil {
 		r.system.Say(ci.Notice, err.Error())
 	}
 }

@@ -80,7 +80,7 @@ func runSweep(ctx context.Context, inv *invocation) error {
 	}
 	defer account.Close()
 	progress := newMeter(inv)
-	sweeper := &lease.Sweeper{Life: progress.around(newLife(inv, s.Timeout)), Account: account, Own: sweepToken(inv.system.Run(), s), Advance: progress.advance}
+	sweeper := &lease.Sweeper{Life: progress.around(newLife(inv, s.Timeout)), Account: account, Own: sweepToken(inv.system.Run, s), Advance: progress.advance}
 	result, err := sweeper.Sweep(ctx, filter, dryRun)
 	progress.clear()
 	report := newReporter(inv)
@@ -108,15 +108,15 @@ func runSweep(ctx context.Context, inv *invocation) error {
 // sweepFilter selects tokens as the flags say, or the inputs of the sweep action.
 func sweepFilter(inv *invocation) (lease.Filter, error) {
 	filter := lease.Filter{Project: choice(inv, "project"), Run: choice(inv, "run"), Label: choice(inv, "label")}
-	if runner, ok := inv.system.(*ci.GitHub); filter.Run != "" && ok && runner.EveryRunIsOne() {
+	if runner := inv.system.Runner; filter.Run != "" && runner != nil && runner.EveryRunIsOne() {
 		return filter, cli.Usage("run: here every run has the same number", "sweep by project, or without a filter")
 	}
 	if filter.Run != "" && filter.Project == "" {
 		// Numbers of runs repeat from project to project.
-		if named, _ := inv.Env.Lookup("JENKINS_TOKEN_PROJECT"); inv.system.Name() == "plain" && strings.TrimSpace(named) == "" {
+		if named, _ := inv.Env.Lookup("JENKINS_TOKEN_PROJECT"); inv.system.Name == "plain" && strings.TrimSpace(named) == "" {
 			return filter, cli.Usage("--run: the number of a run says nothing without its project", "--project PROJECT says whose run it is, for instance --project github.com/acme/web")
 		}
-		filter.Project = inv.system.Run().Project
+		filter.Project = inv.system.Run.Project
 	}
 	return filter, nil
 }
@@ -124,7 +124,7 @@ func sweepFilter(inv *invocation) (lease.Filter, error) {
 // markRevoked tells the post steps of this run which tokens are revoked.
 func markRevoked(system ci.System, s *settings.Settings, result lease.SweepResult) {
 	var revoked []string
-	run := system.Run()
+	run := system.Run
 	for _, one := range result.Found {
 		if one.Revoked && one.Name.IsOf(run.Project, run.ID, "") {
 			revoked = append(revoked, one.UUID)
@@ -283,7 +283,7 @@ func sweepSummary(out sweepReport, dryRun bool) string {
 // agent gives a job a terminal.
 func newMeter(inv *invocation) *meter {
 	m := &meter{now: inv.Clock.Now, line: func(text string) { inv.system.Say(ci.Progress, text) }}
-	if inv.Streams.ErrIsTerminal && inv.system.Name() == "plain" {
+	if inv.Streams.ErrIsTerminal && inv.system.Name == "plain" {
 		m.bar = inv.Streams.Err
 	}
 	return m

@@ -12,7 +12,8 @@ func TestKillGrace(t *testing.T) {
 	t.Parallel()
 	atOnce := map[string]bool{"bitbucket": true, "woodpecker": true}
 	for _, name := range ci.Names() {
-		if grace := ci.KillGrace(name); atOnce[name] != (grace == 0) || grace != 0 && grace < 5*time.Second {
+		var s stage
+		if grace := s.system(t, name, nil).KillGrace; atOnce[name] != (grace == 0) || grace != 0 && grace < 5*time.Second {
 			t.Errorf("%s: got %s", name, grace)
 		}
 	}

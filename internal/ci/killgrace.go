@@ -2,10 +2,9 @@ package ci
 
 import "time"
 
-// KillGrace is how long a command of a cancelled job lives, from the first signal that
-// asks it to end until one that it cannot catch. Where the time is a setting of the
-// system, it is the default. Zero means that the system sends no signal before.
-func KillGrace(system string) time.Duration {
+// killGrace is KillGrace of a system, by its name. Where the time is a setting of the
+// system, it is the default.
+func killGrace(system string) time.Duration {
 	const (
 		// What "docker stop" waits: it counts where containers are stopped, and is
 		// assumed where nothing is documented.
