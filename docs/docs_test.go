@@ -200,7 +200,8 @@ func TestEveryPageIsFound(t *testing.T) {
 		}
 	}
 	for path := range texts {
-		if !found[path] {
+		// The release writes licenses.md.
+		if !found[path] && filepath.Base(path) != "licenses.md" {
 			t.Errorf("%s: got no way to it from the README", path)
 		}
 	}
