@@ -4,7 +4,7 @@
 #   jenkins-token exec -- sh trigger-and-wait.sh JOB [NAME=VALUE ...]
 #
 # Write a job in a folder as folder/job/name. POLL is the interval in seconds. The
-# build continues if this script or its token ends first.
+# build continues if this script stops first.
 set -eu
 job=$1 && shift
 build=build && [ $# -eq 0 ] || build=buildWithParameters
