@@ -24,8 +24,8 @@ import (
 
 const reference = "../../docs/reference.md"
 
-// TestReference holds docs/reference.md to the code. What the code does not say,
-// the last column of some tables, is written there by hand and kept.
+// TestReference compares docs/reference.md with the code. The last column of some
+// tables is written there by hand and kept.
 func TestReference(t *testing.T) {
 	t.Parallel()
 	update := flag.Lookup("update").Value.String() == "true" // of the tests outside of the package
@@ -144,8 +144,7 @@ func spell(s settings.Setting) spelling {
 	return w
 }
 
-// TestSpellings: the variables of the table are those that are looked up, no more
-// and no fewer.
+// TestSpellings: the variables of the table are exactly those that are looked up.
 func TestSpellings(t *testing.T) {
 	t.Parallel()
 	asked := map[string]bool{}

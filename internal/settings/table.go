@@ -48,7 +48,7 @@ func All() []Setting {
 		{Name: "ttl", Default: "24h", Creates: true,
 			Description: "Time until the token expires, such as 36h or 2d. It is part of the token's name. Jenkins 2.548 and later also enforces it, at most 50 hours later."},
 		{Name: "revoke", Default: "true", Boolean: true, Creates: true,
-			Description: "Set to false to leave the token to its expiry, to a sweep or to a later revoke."},
+			Description: "Set to false to keep the token until a later revoke, a sweep or its expiry."},
 		{Name: "on-revoke-failure", Default: "warn", Creates: true,
 			Description: "What happens when the token could not be revoked: warn or fail."},
 		{Name: "sweep", Default: "true", Boolean: true, Creates: true,
@@ -68,7 +68,7 @@ func All() []Setting {
 		{Name: "for-user", Advanced: true, guarded: true,
 			Description: "Create the token for another account. Needs an administrator's credential and a controller started with adminCanGenerateNewTokens."},
 		{Name: "legacy", Default: "refuse", Advanced: true, Creates: true,
-			Description: "For Jenkins before 2.129, where an account has a single API token: refuse, read it, or rotate it when the job ends. rotate needs the password, and no other job may use the account: the first job to end revokes the token for all."},
+			Description: "For Jenkins before 2.129, where an account has a single API token: refuse, read it, or rotate it when the job ends. rotate needs the password and an account that no other job uses."},
 	}
 	for i := range table {
 		if table[i].Env == nil {
