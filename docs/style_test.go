@@ -41,7 +41,7 @@ func rules() []rule {
 		{words: `means nothing to`, write: "is not a flag of"},
 		{words: `expected was`, write: "expected a …"},
 		{words: `whatever way`, write: "however"},
-		{words: `\bof ours\b|\bours and over`, write: "created by jenkins-token"},
+		{words: `\b(tokens?|names?|those|nothing|none|records?) of ours\b|\bours and over`, write: "created by jenkins-token"},
 		{words: `refused or could not be reached`, write: "refused the connection or is unreachable"},
 		{words: `what now\?`, write: "what to do"},
 		{words: `\bno place for\b`, write: "nowhere to …"},
@@ -63,7 +63,7 @@ func rules() []rule {
 		{words: `\bthis tool\b`, write: "jenkins-token"},
 		{words: `\b(older |old )?servers? (before|since|from) [0-9]`, write: "Jenkins before …"},
 		// Programs are not people.
-		{words: `\b(is|are) told\b|\btells? it\b|\bknows? of\b|\basks for\b|\bwants\b`, write: "what it does: gets, has, requests, needs", except: `\bwho wants\b`},
+		{words: `\b(is|are) told\b|\bknows? of\b|\basks for\b|\bwants\b`, write: "what it does: gets, has, requests, needs", except: `\bwho wants\b`},
 		// The glossary.
 		{words: `\b(the|a|its|this|that|each|every|no|genuine) records?\b|\brecords of\b`, write: "lease"},
 		{words: `\bside files?\b`, write: "runner state file"},
@@ -75,7 +75,7 @@ func rules() []rule {
 		{words: `\bdoubtful\b`, write: "unconfirmed"},
 		{words: `\bsurroundings\b`, write: "CI system"},
 		{words: `\bdoors?\b`, write: "gateway"},
-		{words: `\bhid(e|es|den|ing)\b`, write: "mask (in the runner's log), redact (in a command's output)"},
+		{words: `\bhid(e|es|ing)\b`, write: "mask (in the runner's log), redact (in a command's output)"},
 	}
 	for i, r := range all {
 		all[i].pattern = regexp.MustCompile(`(?i)` + r.words)
@@ -230,7 +230,7 @@ func told(file *ast.File) map[token.Pos]string {
 		case *ast.FuncDecl:
 			doc(n.Doc, n.Name.IsExported())
 		case *ast.GenDecl:
-			doc(n.Doc, true)
+			doc(n.Doc, slices.ContainsFunc(n.Specs, exported))
 		case *ast.TypeSpec:
 			doc(n.Doc, n.Name.IsExported())
 		case *ast.Field:
@@ -239,6 +239,16 @@ func told(file *ast.File) map[token.Pos]string {
 		return true
 	})
 	return texts
+}
+
+func exported(spec ast.Spec) bool {
+	switch spec := spec.(type) {
+	case *ast.TypeSpec:
+		return spec.Name.IsExported()
+	case *ast.ValueSpec:
+		return slices.ContainsFunc(spec.Names, (*ast.Ident).IsExported)
+	}
+	return false
 }
 
 // TestRules: each rule finds what it is for.
