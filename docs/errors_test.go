@@ -16,13 +16,13 @@ import (
 	"github.com/jenkins-token/jenkins-token/internal/page"
 )
 
-// unseen are the texts that reach no user, each with the reason.
+// unseen are the texts that no user sees, each with the reason.
 func unseen() map[string]string {
 	const (
 		kind  = "package jenkins turns it into a kind of its error, which has a text of its own"
 		cause = "the cause of a ChannelError, which is not printed"
 		first = "the first part of four texts, which are all explained"
-		check = "settings refuse such a value before"
+		check = "settings refuse such a value first"
 	)
 	return map[string]string{
 		"the proxy's answer":                  kind,
@@ -32,34 +32,34 @@ func unseen() map[string]string {
 		"the proxy forbids the target":        kind,
 		"the proxy does not reach the target": kind,
 		"older than TLS 1.2":                  kind,
-		"stop":                                "ends the reading of a page that was seen enough of",
+		"stop":                                "stops reading a page",
 		"not read":                            "doctor asks only whether there was an error",
 		"no such program":                     "a warning says what that means for the system",
 		"cannot write":                        cause,
 		"a value is not one line":             cause,
-		"… lines":                             "a warning says that the side file holds such lines",
+		"… lines":                             "a warning says that the runner state file holds such lines",
 		"…: the path cannot be sent":          "paths are made of a root that was parsed, and of escaped parts",
 		"a further header has a name that cannot be set":                                     check,
 		"a further header has a form that cannot be sent":                                    check,
 		"not the root of a controller":                                                       check,
 		"the credential is empty":                                                            check,
-		"cannot be read":                                                                     "go-envconfig has nothing but strings to fill",
-		"revoke token: not the form of a uuid":                                               "command line and record are checked before",
-		"rename token: not the form of a uuid or of a name":                                  "a record is checked before, and names are made by this program",
-		"create token: not a name that Jenkins can keep":                                     "names are made by this program",
+		"cannot be read":                                                                     "go-envconfig fills only strings",
+		"revoke token: not the form of a uuid":                                               "command line and lease are checked first",
+		"rename token: not the form of a uuid or of a name":                                  "a lease is checked first, and the program makes its names",
+		"create token: not a name that Jenkins can keep":                                     "the program makes its names",
 		"create token: not an expiry that Jenkins can keep":                                  "ttl is at most 365 days",
 		"a user name with a colon cannot be sent (Basic authentication ends it there)":       check,
 		"this is Jenkins …, where an account has one API token for everything":               first,
-		"this system has no way to hide a process' environment from others of the same user": "part of a notice of exec, which asks for nothing",
-		"not a regular file":                                                                 "settings, and the error of a record, say it in words of their own",
-		"the file is too large":                                                              "settings, and the error of a record, say it in words of their own",
+		"this system has no way to hide a process' environment from others of the same user": "part of a notice of exec that needs no action",
+		"not a regular file":                                                                 "settings and the error of a lease have their own words",
+		"the file is too large":                                                              "settings and the error of a lease have their own words",
 		"… from …":                                                                           "doctor's address of a proxy and its variable, before what the proxy failed with",
 	}
 }
 
-// TestEveryErrorIsExplained: each text with which the program can fail, or warn, is
-// in the first column of a table of troubleshooting.md, and nothing else is. What
-// is put in when the program runs stands there as … or as an example.
+// TestEveryErrorIsExplained: each error and warning of the program is in the first
+// column of a table of troubleshooting.md, with something to do, and nothing else
+// is. Values are … or an example.
 func TestEveryErrorIsExplained(t *testing.T) {
 	t.Parallel()
 	explained := map[string]bool{}
@@ -67,8 +67,8 @@ func TestEveryErrorIsExplained(t *testing.T) {
 		for _, text := range page.Spans(row[0]) {
 			explained[text] = false
 		}
-		if len(row) != 3 || row[1] == "" || row[2] == "" {
-			t.Errorf("%s: got no cause or no cure", row[0])
+		if len(row) != 2 || row[1] == "" {
+			t.Errorf("%s: got nothing to do", row[0])
 		}
 	}
 	reasons, used := unseen(), map[string]bool{}
@@ -91,18 +91,18 @@ func TestEveryErrorIsExplained(t *testing.T) {
 	}
 	for one, found := range explained {
 		if !found {
-			t.Errorf("troubleshooting.md: %q is nothing that the program says", one)
+			t.Errorf("troubleshooting.md: %q is not a text of the program", one)
 		}
 	}
 	for one := range reasons {
 		if !used[one] {
-			t.Errorf("unseen: %q is nothing that the program has", one)
+			t.Errorf("unseen: %q is not a text of the program", one)
 		}
 	}
 }
 
 // messages are the texts of errors and warnings in the program's sources, with
-// their places. What a text is made of at run time is … in it.
+// their places. Values are … in them.
 func messages(t *testing.T) map[string][]string {
 	t.Helper()
 	found := map[string][]string{}
@@ -134,9 +134,9 @@ func messages(t *testing.T) map[string][]string {
 	return found
 }
 
-// texts are the expressions of a file that become the text of an error or of a
-// warning: arguments of the functions that make these, and whatever stands in the
-// methods that give an error its text.
+// texts are the expressions of a file that become the text of an error or a
+// warning: arguments of the functions that create these, and texts in the methods
+// of errors.
 func texts(file *ast.File) []ast.Expr {
 	// By function, which argument is the text.
 	arguments := map[string]int{
@@ -156,7 +156,7 @@ func texts(file *ast.File) []ast.Expr {
 				return true
 			}
 			if strings.HasSuffix(name, "Say") && !strings.HasSuffix(called(n.Args[0]), "Warning") {
-				return true // progress and notices need no cure
+				return true // progress and notices need no action
 			}
 			all = append(all, n.Args[i])
 		case *ast.FuncDecl:
@@ -183,7 +183,7 @@ func called(e ast.Expr) string {
 	return ""
 }
 
-// parts are the largest expressions of text in a function's body, but for those
+// parts are the largest expressions of text in a function's body, except those
 // that are compared with something.
 func parts(body ast.Node) []ast.Expr {
 	var all []ast.Expr
@@ -206,8 +206,8 @@ func parts(body ast.Node) []ast.Expr {
 
 var verb = regexp.MustCompile(`%[-+# 0-9.]*[a-zA-Z]`)
 
-// shape is a text with … for what is put in at run time. It is false for what is
-// no sentence: too few letters, or the second part of one.
+// shape is a text with … for values. It is false if the text is not a sentence: too
+// few letters, or the second part of one.
 func shape(e ast.Expr) (string, bool) {
 	text := regexp.MustCompile(`…+`).ReplaceAllString(verb.ReplaceAllString(flat(e), "…"), "…")
 	text = strings.TrimSuffix(strings.TrimSuffix(strings.TrimSpace(text), ": …"), ":")
@@ -220,7 +220,7 @@ func shape(e ast.Expr) (string, bool) {
 	return text, letters >= 4 && !strings.ContainsAny(text[:1], " ;:,(") && text != "token …"
 }
 
-// flat writes an expression of text out.
+// flat is the text of an expression.
 func flat(e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.BasicLit:
@@ -238,8 +238,7 @@ func flat(e ast.Expr) string {
 	return "…"
 }
 
-// TestTextsAreFound: whatever way the program makes the text of an error, it is
-// seen here.
+// TestTextsAreFound: texts finds every form in which the program creates errors.
 func TestTextsAreFound(t *testing.T) {
 	t.Parallel()
 	const source = `package p

@@ -21,9 +21,8 @@ func needsShell(t *testing.T) {
 	}
 }
 
-// TestShellParses: blocks of shell in the documents, and the scripts of the
-// examples, are shell. What command lines of ours in them mean is checked beside
-// the program's own parser, in internal/command.
+// TestShellParses: shell blocks of the documents and scripts of the examples parse.
+// internal/command checks the command lines of jenkins-token in them.
 func TestShellParses(t *testing.T) {
 	needsShell(t)
 	t.Parallel()
@@ -51,9 +50,8 @@ func TestShellParses(t *testing.T) {
 	}
 }
 
-// TestShellRuns runs the blocks that have the comment <!-- run --> before them, in
-// an empty directory, with the settings of an emulated controller in the
-// environment. No token may be left afterwards.
+// TestShellRuns runs the blocks after a comment <!-- run -->, in an empty directory
+// and with the settings of an emulated controller. It fails if a token is left.
 func TestShellRuns(t *testing.T) {
 	needsShell(t)
 	t.Parallel()

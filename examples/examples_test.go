@@ -128,8 +128,8 @@ func TestPipelines(t *testing.T) {
 }
 
 const (
-	user = "alice"
-	own  = "permanent" // the token of the account, which is the credential
+	user = `Zoë "ops" O'Neil\x` // quoted in every example
+	own  = "permanent"          // the token of the account, which is the credential
 )
 
 // needs skips a test of commands that call tools which this machine does not

@@ -267,15 +267,16 @@ func harnessJobs(w *world, text string) [][]step {
 	return [][]step{{s}}
 }
 
-// teamcityJobs reads the scripts out of the Kotlin. What stands between percent
+// teamcityJobs reads the scripts out of the Kotlin. What is between single percent
 // signs would be a reference to a parameter.
 func teamcityJobs(w *world, text string) [][]step {
 	var steps []step
 	for _, m := range regexp.MustCompile(`(?s)script \{(.*?)scriptContent = """(.*?)"""`).FindAllStringSubmatch(text, -1) {
-		if strings.Contains(m[2], "%") {
+		text := strings.NewReplacer("${'$'}", "$", "%%", "%").Replace(m[2])
+		if strings.Contains(strings.ReplaceAll(m[2], "%%", ""), "%") {
 			w.t.Errorf("TeamCity would replace parameters in %s", m[2])
 		}
-		s := shell(strings.ReplaceAll(m[2], "${'$'}", "$"))
+		s := shell(text)
 		s.always = strings.Contains(m[1], "ExecutionMode.ALWAYS")
 		steps = append(steps, s)
 	}

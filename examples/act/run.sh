@@ -4,8 +4,8 @@
 #
 #   sh examples/act/run.sh [further arguments for act]
 #
-# With JENKINS_URL and JENKINS_PASSWORD set it uses that controller, and its user
-# alice, in place of the emulated one.
+# With JENKINS_URL and JENKINS_PASSWORD set, it uses the user alice of that controller
+# instead of the emulated one.
 set -eu
 cd "$(dirname "$0")/../.."
 work=$(mktemp -d)
@@ -30,7 +30,7 @@ if [ -z "${JENKINS_URL:-}" ]; then
 fi
 export JENKINS_PASSWORD
 
-# --bind: the job sees this directory without a checkout. The secret's value is
-# taken from the environment, so that it is in no argument.
+# --bind: the job sees this directory without a checkout. act reads the secret from
+# the environment, so that it is not in an argument.
 ${ACT:-act} push --workflows examples/act/workflow.yml --bind --rm --container-daemon-socket - \
   --var "JENKINS_URL=$JENKINS_URL" --secret JENKINS_PASSWORD "$@"

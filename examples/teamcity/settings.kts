@@ -1,10 +1,10 @@
-// Lends a token to one command.
-// Image: the one with a shell, by the container wrapper; or none, with the program on
-// the agent.
-// Credential: env.JENKINS_API_TOKEN is a parameter of type Password, whose value lies
-// on the server (credentialsJSON:… is a reference to it).
-// Cancel: the agent stops the step's process; the second step, which runs always,
-// revokes what is left of this build.
+// Runs a command with a temporary token.
+// Image: the one with a shell, with the container wrapper; or none, with the program
+// on the agent.
+// Credential: env.JENKINS_API_TOKEN is a parameter of type Password, stored on the
+// server (credentialsJSON:… refers to it).
+// Cancel: the agent stops the step's process; the second step, which always runs,
+// revokes leftovers of this build.
 import jetbrains.buildServer.configs.kotlin.*
 import jetbrains.buildServer.configs.kotlin.buildSteps.script
 
@@ -29,12 +29,13 @@ object Deploy : BuildType({
             dockerImage = "ghcr.io/jenkins-token/jenkins-token:1-shell"
             scriptContent = """
                 exec jenkins-token exec -- sh -ec '
-                  echo "user = ${'$'}JENKINS_USER_ID:${'$'}JENKINS_API_TOKEN" |
+                  printf "%%s:%%s\n" "${'$'}JENKINS_USER_ID" "${'$'}JENKINS_API_TOKEN" |
+                    sed "s/[\\\"]/\\\\&/g; s/.*/user = \"&\"/" |
                     curl --config - --silent --show-error --fail --request POST "${'$'}JENKINS_URL/job/deploy/build"'
             """.trimIndent()
         }
         script {
-            name = "revoke what is left"
+            name = "revoke leftovers"
             executionMode = BuildStep.ExecutionMode.ALWAYS
             dockerImage = "ghcr.io/jenkins-token/jenkins-token:1-shell"
             scriptContent = """

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Jenkins Job Builder, which reads its login from an ini file:
+# Runs Jenkins Job Builder, which reads its credential from an ini file:
 #
 #   jenkins-token exec -- sh job-builder.sh update jobs/
 #
-# The file is readable by you alone and goes with the script.
+# Only you can read the file, and the script removes it.
 set -eu
 umask 077
 dir=$(mktemp -d)

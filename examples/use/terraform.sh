@@ -1,11 +1,11 @@
 #!/bin/sh
-# Terraform, whose Jenkins provider reads the token as a password:
+# Runs Terraform. Its Jenkins provider reads the token as a password:
 #
 #   jenkins-token exec --set JENKINS_PASSWORD=token -- sh terraform.sh plan
 #
 # The provider (taiidani/jenkins) takes JENKINS_URL, JENKINS_USERNAME and
-# JENKINS_PASSWORD from the environment, so that nothing of it is in the
-# configuration or in the state.
+# JENKINS_PASSWORD from the environment, so that none of them is in the configuration
+# or the state.
 set -eu
 cd "$(dirname "$0")/terraform"
 exec terraform "$@"

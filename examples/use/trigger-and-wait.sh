@@ -1,17 +1,19 @@
 #!/bin/sh
-# Starts a job and follows it to its result; ends with 0 when that is SUCCESS.
+# Starts a job and waits for its result; exits with 0 if that is SUCCESS.
 #
 #   jenkins-token exec -- sh trigger-and-wait.sh JOB [NAME=VALUE ...]
 #
-# JOB in a folder is folder/job/name. POLL is the pause between two looks, in
-# seconds. The build goes on when this script, or its token, ends before it.
+# Write a job in a folder as folder/job/name. POLL is the interval in seconds. The
+# build continues if this script stops first.
 set -eu
 job=$1 && shift
 build=build && [ $# -eq 0 ] || build=buildWithParameters
 
-# On standard input, because every process of the machine can see arguments.
+# curl reads the token from standard input, because every process can see arguments.
+# sed escapes quotes in the user name.
 jenkins() {
-  printf 'user = "%s:%s"\n' "$JENKINS_USER_ID" "$JENKINS_API_TOKEN" |
+  printf '%s:%s\n' "$JENKINS_USER_ID" "$JENKINS_API_TOKEN" |
+    sed 's/["\\]/\\&/g; s/.*/user = "&"/' |
     curl --config - --silent --show-error --fail --max-time 30 "$@"
 }
 get() { json=$(jenkins --retry 3 "$JENKINS_URL/$1/api/json") && printf '%s' "$json" | jq -r "$2"; }

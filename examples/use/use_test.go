@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	user     = "alice"
+	user     = `Zoë "ops" O'Neil\x`
 	password = "correct horse battery staple"
 )
 
@@ -245,19 +245,19 @@ func TestOtherPrograms(t *testing.T) {
 			script: `for argument; do case $argument in @*) printf '%s %s\n' "$(stat -c %a "${argument#@}")" "$(cat "${argument#@}")"; argument=@FILE;; esac; echo "$argument"; done
 echo "environment: ${JENKINS_API_TOKEN-none}"
 `,
-			want: "-jar\njenkins-cli.jar\n-s\nURL\n-webSocket\n-auth\n600 alice:TOKEN\n@FILE\nbuild\ndeploy\n-s\nenvironment: none\n",
+			want: "-jar\njenkins-cli.jar\n-s\nURL\n-webSocket\n-auth\n600 " + user + ":TOKEN\n@FILE\nbuild\ndeploy\n-s\nenvironment: none\n",
 		},
 		{
 			name: "terraform", args: []string{"--set", "JENKINS_PASSWORD=token", "--", "sh", "terraform.sh", "plan"},
 			program: "terraform",
 			script:  `echo "$* $JENKINS_URL $JENKINS_USERNAME $JENKINS_PASSWORD"; ls` + "\n",
-			want:    "plan URL alice TOKEN\nmain.tf\n",
+			want:    "plan URL " + user + " TOKEN\nmain.tf\n",
 		},
 		{
 			name: "job builder", args: []string{"--", "sh", "job-builder.sh", "update", "jobs/"},
 			program: "jenkins-jobs",
 			script:  `echo "$1 $(stat -c %a "$2") $3 $4"; cat "$2"; echo "environment: ${JENKINS_API_TOKEN-none}"` + "\n",
-			want:    "--conf 600 update jobs/\n[jenkins]\nurl=URL\nuser=alice\npassword=TOKEN\nenvironment: none\n",
+			want:    "--conf 600 update jobs/\n[jenkins]\nurl=URL\nuser=" + user + "\npassword=TOKEN\nenvironment: none\n",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

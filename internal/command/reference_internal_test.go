@@ -25,8 +25,8 @@ import (
 
 const reference = "../../docs/reference.md"
 
-// TestReference holds docs/reference.md to the code. What the code does not say,
-// the last column of some tables, is written there by hand and kept.
+// TestReference compares docs/reference.md with the code. The last column of some
+// tables is written there by hand and kept.
 func TestReference(t *testing.T) {
 	t.Parallel()
 	update := flag.Lookup("update").Value.String() == "true" // of the tests outside of the package
@@ -34,13 +34,11 @@ func TestReference(t *testing.T) {
 		"commands":          func(string) string { return commandTable() },
 		"flags":             func(string) string { return flagTable() },
 		"settings":          func(string) string { return settingTable() },
-		"spellings":         func(string) string { return spellingTable() },
 		"reserved":          func(string) string { return reservedHeaders(t) },
 		"exit codes":        func(string) string { return codeTable() },
-		"record":            func(today string) string { return keyTable(t, today, recordKeys(t)) },
+		"lease":             func(today string) string { return keyTable(t, today, leaseKeys(t)) },
 		"sweep":             func(today string) string { return keyTable(t, today, keys(reflect.TypeFor[sweepReport](), "")) },
 		"doctor":            func(today string) string { return keyTable(t, today, keys(reflect.TypeFor[diagnosisReport](), "")) },
-		"outputs":           func(string) string { return outputTable(t) },
 		"systems":           func(today string) string { return systemTable(t, today) },
 		"limits":            func(string) string { return limitTable(t) },
 		"name of a token":   func(string) string { return "```text\n" + exampleName().String() + "\n```\n" },
@@ -68,14 +66,32 @@ func commandTable() string {
 	return page.Table(rows...)
 }
 
+// grouped has a row for each set of equal cells, with all commands that have it.
+func grouped(head []string, rows [][]string) string {
+	var order []string
+	names := map[string][]string{}
+	for _, row := range rows {
+		cells := strings.Join(row[1:], "\x00")
+		if names[cells] == nil {
+			order = append(order, cells)
+		}
+		names[cells] = append(names[cells], row[0])
+	}
+	table := [][]string{head}
+	for _, cells := range order {
+		table = append(table, append([]string{quotedAll(names[cells])}, strings.Split(cells, "\x00")...))
+	}
+	return page.Table(table...)
+}
+
 func flagTable() string {
-	rows := [][]string{{"command", "flag", "meaning"}}
+	var rows [][]string
 	for _, v := range app().Commands {
 		for _, o := range v.Flags {
-			rows = append(rows, []string{quoted(v.Name), quoted(strings.TrimSpace("--" + o.Name + " " + o.Value)), o.Text})
+			rows = append(rows, []string{v.Name, quoted(strings.TrimSpace("--" + o.Name + " " + o.Value)), o.Text})
 		}
 	}
-	return page.Table(rows...)
+	return grouped([]string{"command", "flag", "meaning"}, rows)
 }
 
 // takes reports whether a command takes a setting.
@@ -95,13 +111,18 @@ func takers(s settings.Setting) []string {
 }
 
 func settingTable() string {
-	rows := [][]string{{"setting", "default", "commands", "meaning"}}
+	all := takers(settings.All()[0])
+	rows := [][]string{{"setting", "default", "commands", "flag", "environment"}}
 	for _, s := range settings.All() {
-		value := ""
+		value, names := "", takers(s)
 		if s.Default != "" {
 			value = quoted(s.Default)
 		}
-		rows = append(rows, []string{quoted(s.Name), value, strings.Join(takers(s), ", "), s.Description})
+		if slices.Equal(names, all) {
+			names = []string{"all"}
+		}
+		w := spell(s)
+		rows = append(rows, []string{quoted(s.Name), value, strings.Join(names, ", "), quotedAll(w.flag), quotedAll(w.env)})
 	}
 	return page.Table(rows...)
 }
@@ -129,17 +150,7 @@ func spell(s settings.Setting) spelling {
 	return w
 }
 
-func spellingTable() string {
-	rows := [][]string{{"setting", "flag", "environment", "on a GitHub-like runner", "on Drone and Woodpecker"}}
-	for _, s := range settings.All() {
-		w := spell(s)
-		rows = append(rows, []string{quoted(s.Name), quotedAll(w.flag), quotedAll(w.env), quotedAll(w.input), quotedAll(w.plugin)})
-	}
-	return page.Table(rows...)
-}
-
-// TestSpellings: the variables of the table are those that are looked up, no more
-// and no fewer.
+// TestSpellings: the variables of the table are exactly those that are looked up.
 func TestSpellings(t *testing.T) {
 	t.Parallel()
 	asked := map[string]bool{}
@@ -171,13 +182,13 @@ func TestSpellings(t *testing.T) {
 }
 
 func codeTable() string {
-	rows := [][]string{{"command", "exit code", "when"}}
+	var rows [][]string
 	for _, v := range app().Commands {
 		for _, c := range v.ExitCodes {
-			rows = append(rows, []string{quoted(v.Name), c.Number, c.Meaning})
+			rows = append(rows, []string{v.Name, c.Number, c.Meaning})
 		}
 	}
-	return page.Table(rows...)
+	return grouped([]string{"command", "exit code", "when"}, rows)
 }
 
 // TestEveryExitCodeIsTold: each constant is the exit code of some command.
@@ -235,8 +246,8 @@ func kindOf(of reflect.Type) string {
 	return "string"
 }
 
-// recordKeys are the keys of a record, as it is written.
-func recordKeys(t *testing.T) []key {
+// leaseKeys are the keys of a lease, as it is written.
+func leaseKeys(t *testing.T) []key {
 	var all []key
 	line, err := lease.Lease{
 		Names: []string{"jenkins-token:ci/acme:1.1:deploy:aaaaaaaa:until-20261124T150000Z"}, PendingUntil: time.Unix(0, 0), Version: "2.426.2",
@@ -292,30 +303,27 @@ func keyTable(t *testing.T, today string, keys []key) string {
 	return page.Table(rows...)
 }
 
-// outputTable has the outputs that the code sets, in the words of action.yml.
-func outputTable(t *testing.T) string {
+// TestOutputs: the outputs of action.yml are those that the code sets.
+func TestOutputs(t *testing.T) {
+	t.Parallel()
 	content, err := os.ReadFile("../../action.yml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var action struct {
-		Outputs map[string]struct{ Description string } `yaml:"outputs"`
+		Outputs map[string]any `yaml:"outputs"`
 	}
 	if err := yaml.Unmarshal(content, &action); err != nil {
 		t.Fatal(err)
 	}
-	rows := [][]string{{"output", "meaning"}}
+	var names []string
 	for _, output := range outputsOf(lease.Lease{}) {
-		text := action.Outputs[output[0]].Description
-		if text == "" {
-			t.Errorf("action.yml: got no output %s", output[0])
-		}
-		rows = append(rows, []string{quoted(output[0]), text})
+		names = append(names, output[0])
 	}
-	if got, want := len(action.Outputs), len(rows)-1; got != want {
-		t.Errorf("action.yml: got %d outputs, want the %d of the code", got, want)
+	slices.Sort(names)
+	if got := slices.Sorted(maps.Keys(action.Outputs)); !slices.Equal(got, names) {
+		t.Errorf("action.yml: got the outputs %q, want %q", got, names)
 	}
-	return page.Table(rows...)
 }
 
 func exampleName() lease.Name {
