@@ -149,7 +149,7 @@ func startJenkins(ts *testscript.TestScript, _ bool, args []string) {
 	tls := false
 	next := func() string {
 		if len(args) == 0 {
-			ts.Fatalf("jenkins: an option lacks its value")
+			ts.Fatalf("jenkins: an option needs a value")
 		}
 		value := args[0]
 		args = args[1:]

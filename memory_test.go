@@ -144,10 +144,10 @@ func TestMemory(t *testing.T) {
 		say     []string
 	}{
 		{"10,000 tokens, 20 MiB", mostHonest, "sweep", func(w http.ResponseWriter) { _, _ = io.WriteString(w, honest.String()) }, false, 1, []string{
-			"tokens on the account: 10000; revoked: 97; failed: 3; not tried: 0; kept: 0; foreign: 9900", "3 of 100 tokens were not revoked: 3 failed, 0 were not tried", "10000 tokens lie on the account: more than 500",
+			"tokens on the account: 10000; revoked: 97; failed: 3; not tried: 0; kept: 0; foreign: 9900", "3 of 100 tokens were not revoked: 3 failed, 0 were not tried", "the account has 10000 tokens; more than 500",
 		}},
 		{"100,000 tokens of ours", mostHostile, "sweep", func(w http.ResponseWriter) { rows(w, 100_000); _, _ = io.WriteString(w, tail) }, true, 0, []string{
-			"tokens on the account: 100000; would be revoked: 10000; kept: 0; foreign: 0", "90000 more are ours and over: sweep again",
+			"tokens on the account: 100000; would be revoked: 10000; kept: 0; foreign: 0", "90000 more tokens are expired: run the sweep again",
 		}},
 		{"one attribute of 30 MB", mostHostile, "sweep", func(w http.ResponseWriter) {
 			_, _ = io.WriteString(w, head+`<p title="`)

@@ -50,7 +50,7 @@ func unseen() map[string]string {
 		"create token: not an expiry that Jenkins can keep":                                  "ttl is at most 365 days",
 		"a user name with a colon cannot be sent (Basic authentication ends it there)":       check,
 		"this is Jenkins …, where an account has one API token for everything":               first,
-		"this system has no way to hide a process' environment from others of the same user": "part of a notice of exec that needs no action",
+		"this system cannot protect the environment of a process from other processes of the same user": "part of a notice of exec that needs no action",
 		"not a regular file":                                                                 "settings and the error of a lease have their own words",
 		"the file is too large":                                                              "settings and the error of a lease have their own words",
 		"… from …":                                                                           "doctor's address of a proxy and its variable, before what the proxy failed with",

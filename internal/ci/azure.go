@@ -27,7 +27,7 @@ func azure() kind {
 			}, Files{
 				Private: s.get("AGENT_TEMPDIRECTORY"), // emptied after every job
 				Public:  []Public{{s.get("PIPELINE_WORKSPACE"), "artifacts and caches are made of files in the pipeline's workspace"}},
-				Way:     "without --lease the record goes to $(Agent.TempDirectory), which the agent empties; or use exec",
+				Way:     "without --lease the lease goes to $(Agent.TempDirectory), which the agent empties; or use exec",
 			})
 			commands := azureCommands{plainLog{s.out()}}
 			system.Log, system.Mask, system.Outputs = commands, commands.mask, commands
@@ -41,17 +41,17 @@ func azure() kind {
 type azureCommands struct{ plainLog }
 
 // Say implements [Log]. The agent has no notices.
-func (a azureCommands) Say(level Level, text string) {
+func (a azureCommands) Say(level Level, lines ...string) {
 	if level == Warning {
-		_ = a.command("task.logissue", "type=warning", Clean(text))
+		_ = a.command("task.logissue", "type=warning", cleanLines(lines...))
 		return
 	}
-	a.plainLog.Say(level, text)
+	a.plainLog.Say(level, lines...)
 }
 
 // Fail implements [Log].
-func (a azureCommands) Fail(message string, hints []string) {
-	_ = a.command("task.logissue", "type=error", Clean(message))
+func (a azureCommands) Fail(lines, hints []string) {
+	_ = a.command("task.logissue", "type=error", cleanLines(lines...))
 	for _, hint := range hints {
 		a.plainLog.Say(Progress, "hint: "+hint)
 	}

@@ -24,7 +24,7 @@ func buildkite() kind {
 		open: func(s Environment) System {
 			files := Files{
 				Public: []Public{{s.get("BUILDKITE_BUILD_CHECKOUT_PATH"), "Buildkite makes artifacts of files in the checkout"}},
-				Way:    "without --lease the record goes to the directory for temporary files, where the job's hooks find it; or use exec",
+				Way:    "without --lease the lease goes to the directory for temporary files, where the job's hooks find it; or use exec",
 			}
 			if job := s.get("BUILDKITE_JOB_ID"); job != "" {
 				files.Private = cmp.Or(s.get("TMPDIR"), "/tmp")
@@ -55,10 +55,10 @@ func (b buildkiteAgent) mask(texts ...secret.String) error {
 	err := b.add(texts)
 	switch {
 	case errors.Is(err, ErrNoTool):
-		b.log.Say(Warning, "there is no buildkite-agent here, so the log does not hide the token: keep commands from printing it, or use exec, which hides it in their output")
+		b.log.Say(Warning, "there is no buildkite-agent here, so the log does not redact the token: keep commands from printing it, or use exec, which redacts their output")
 		return nil
 	case err != nil:
-		return &ChannelError{Channel: "mask", Hint: "buildkite-agent redactor add needs an agent with a job API, which a container does not reach by itself; exec hides the token without it", Err: err}
+		return &ChannelError{Channel: "mask", Hint: "buildkite-agent redactor add needs an agent with a job API, which a container does not reach by itself; exec redacts the token without it", Err: err}
 	}
 	return nil
 }

@@ -68,10 +68,11 @@ type System struct {
 
 // Log tells the user something.
 type Log interface {
-	// Say tells one line.
-	Say(level Level, text string)
-	// Fail tells the one error that ends the command, with hints.
-	Fail(message string, hints []string)
+	// Say tells one message, of one line or more.
+	Say(level Level, lines ...string)
+	// Fail tells the one error that ends the command, with hints. Its message is of one
+	// line or more.
+	Fail(lines, hints []string)
 }
 
 // Outputs sets outputs of the step.
@@ -188,6 +189,15 @@ func (s Environment) out() io.Writer {
 		return s.Stderr
 	}
 	return s.Stdout
+}
+
+// cleanLines makes each line of a message safe to print.
+func cleanLines(lines ...string) string {
+	clean := make([]string, len(lines))
+	for i, line := range lines {
+		clean[i] = Clean(line)
+	}
+	return strings.Join(clean, "\n")
 }
 
 // Clean makes text safe to print in any log: no control characters, no terminal

@@ -233,8 +233,8 @@ func TestWords(t *testing.T) {
 		s.Say(ci.Progress, "a 100 %s")
 		s.Say(ci.Notice, "b 100 %s")
 		s.Say(ci.Warning, "c\nd")
-		s.Fail("e", []string{"f", "::g::"})
-		s.Fail("h", nil)
+		s.Fail([]string{"e"}, []string{"f", "::g::"})
+		s.Fail([]string{"h"}, nil)
 	}
 	const commands = "a 100 %s\n::notice::b 100 %25s\n::warning::c d\n::error::e%0Ahint: f%0Ahint: : :g::\n::error::h\n"
 	for _, row := range []struct {
@@ -243,7 +243,7 @@ func TestWords(t *testing.T) {
 		out, err     string
 	}{
 		{"on a runner", "github", false, commands, ""},
-		{"on a runner with a record on standard output", "github", true, "", commands},
+		{"on a runner with a lease on standard output", "github", true, "", commands},
 		{"elsewhere", "plain", false, "", "a 100 %s\nnotice: b 100 %s\nwarning: c d\nerror: e\nhint: f\nhint: : :g::\nerror: h\n"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

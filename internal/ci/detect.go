@@ -35,14 +35,14 @@ func Names() []string {
 }
 
 // ErrUnknown is the error for an override that is not one of [Names].
-var ErrUnknown = errors.New("not a system known here")
+var ErrUnknown = errors.New("not a known CI system")
 
 // AmbiguousError says that the variables of several systems are set.
 type AmbiguousError struct{ Names []string }
 
 // Error implements error.
 func (e *AmbiguousError) Error() string {
-	return "the environment is that of several systems: " + strings.Join(e.Names, ", ")
+	return "the environment is that of several CI systems: " + strings.Join(e.Names, ", ")
 }
 
 // Detect returns the system around the program, or the one that override names.

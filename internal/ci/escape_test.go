@@ -178,10 +178,10 @@ func FuzzCommandEscaping(f *testing.F) {
 				case level >= 0:
 					system.Say(level, text)
 				case override == "github":
-					system.Fail(text, []string{text})
+					system.Fail([]string{text}, []string{text})
 					want = clean + "\nhint: " + clean
 				default:
-					system.Fail(text, []string{text})
+					system.Fail([]string{text}, []string{text})
 					lines = 2
 				}
 				printed := s.out.String() + s.err.String()

@@ -140,8 +140,8 @@ func guard(f func()) (err error) {
 }
 
 // Say cannot fail: a message that nobody can read is no reason to leave a token.
-func (g *GitHub) Say(level Level, text string) {
-	text = Clean(text)
+func (g *GitHub) Say(level Level, lines ...string) {
+	text := cleanLines(lines...)
 	_ = guard(func() {
 		switch level {
 		case Warning:
@@ -155,12 +155,12 @@ func (g *GitHub) Say(level Level, text string) {
 }
 
 // Fail implements [Log].
-func (g *GitHub) Fail(message string, hints []string) {
-	lines := []string{Clean(message)}
+func (g *GitHub) Fail(lines, hints []string) {
+	text := []string{cleanLines(lines...)}
 	for _, hint := range hints {
-		lines = append(lines, "hint: "+Clean(hint))
+		text = append(text, "hint: "+Clean(hint))
 	}
-	_ = guard(func() { g.action.Errorf("%s", strings.Join(lines, "\n")) })
+	_ = guard(func() { g.action.Errorf("%s", strings.Join(text, "\n")) })
 }
 
 // Open checks the files that the runner made, without creating any: a name that

@@ -30,13 +30,13 @@ func gitlab() kind {
 			}, Files{
 				Private: temp,
 				Public:  []Public{{checkout, "GitLab makes artifacts, dotenv reports and caches of files in the checkout"}},
-				Way:     "without --lease the record goes to $CI_PROJECT_DIR.tmp, which after_script sees; or use exec",
+				Way:     "without --lease the lease goes to $CI_PROJECT_DIR.tmp, which after_script sees; or use exec",
 			})
 			system.Mask = func(...secret.String) error {
 				// What can be masked are CI/CD variables, and what GitLab Functions add on
 				// runners since 17.10 (gitlab-runner#38464). Elsewhere a command to mask a
 				// text would show it.
-				system.Say(Notice, "GitLab cannot hide a token made in a job: keep commands from printing it, or use exec, which hides it in their output")
+				system.Say(Notice, "GitLab cannot mask a token that a job creates: keep commands from printing it, or use exec, which redacts their output")
 				return nil
 			}
 			return system

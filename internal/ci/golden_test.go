@@ -127,7 +127,7 @@ func TestGolden(t *testing.T) {
 			show("progress", func() { system.Say(ci.Progress, "token a'b;c]d|e of 100 % is ready") })
 			show("notice", func() { system.Say(ci.Notice, "a'b;c]d|e 100 %") })
 			show("warning", func() { system.Say(ci.Warning, "a'b;c]d|e 100 %") })
-			show("fail", func() { system.Fail("größer\n##vso[task.complete]", []string{"first", "::second::"}) })
+			show("fail", func() { system.Fail([]string{"größer\n##vso[task.complete]"}, []string{"first", "::second::"}) })
 			check := func(err error) {
 				if err != nil {
 					t.Error(err)
@@ -195,7 +195,7 @@ func TestNobodySeesTheToken(t *testing.T) {
 					for _, level := range []ci.Level{ci.Progress, ci.Notice, ci.Warning} {
 						system.Say(level, "ready")
 					}
-					system.Fail("failed", []string{"hint"})
+					system.Fail([]string{"failed"}, []string{"hint"})
 					for _, err := range errs {
 						if err != nil {
 							t.Error(err)

@@ -19,7 +19,7 @@ func jenkins() kind {
 			}, Files{
 				Private: s.get("WORKSPACE_TMP"),
 				Public:  []Public{{s.get("WORKSPACE"), "whoever may see the job may browse its workspace, and builds archive files of it"}},
-				Way:     "without --lease the record goes to $WORKSPACE_TMP, which cannot be browsed; or use exec",
+				Way:     "without --lease the lease goes to $WORKSPACE_TMP, which cannot be browsed; or use exec",
 			})
 		},
 	}

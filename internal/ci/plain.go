@@ -10,14 +10,14 @@ import (
 type plainLog struct{ to io.Writer }
 
 // Say implements [Log].
-func (l plainLog) Say(level Level, text string) {
+func (l plainLog) Say(level Level, lines ...string) {
 	prefix := map[Level]string{Notice: "notice: ", Warning: "warning: "}[level]
-	_, _ = fmt.Fprintf(l.to, "%s%s\n", prefix, Clean(text))
+	_, _ = fmt.Fprintf(l.to, "%s%s\n", prefix, cleanLines(lines...))
 }
 
 // Fail implements [Log].
-func (l plainLog) Fail(message string, hints []string) {
-	_, _ = fmt.Fprintf(l.to, "error: %s\n", Clean(message))
+func (l plainLog) Fail(lines, hints []string) {
+	_, _ = fmt.Fprintf(l.to, "error: %s\n", cleanLines(lines...))
 	for _, hint := range hints {
 		_, _ = fmt.Fprintf(l.to, "hint: %s\n", Clean(hint))
 	}

@@ -33,25 +33,25 @@ func teamcity() kind {
 type teamCityLog struct{ plainLog }
 
 // Say implements [Log].
-func (t teamCityLog) Say(level Level, text string) {
+func (t teamCityLog) Say(level Level, lines ...string) {
 	if level == Warning {
-		t.message("WARNING", text)
+		t.message("WARNING", lines...)
 		return
 	}
-	t.plainLog.Say(level, text)
+	t.plainLog.Say(level, lines...)
 }
 
 // Fail implements [Log]. A message of status ERROR fails a build only when its
 // configuration says so; the exit code does in any case.
-func (t teamCityLog) Fail(message string, hints []string) {
-	t.message("ERROR", message)
+func (t teamCityLog) Fail(lines, hints []string) {
+	t.message("ERROR", lines...)
 	for _, hint := range hints {
 		t.plainLog.Say(Progress, "hint: "+hint)
 	}
 }
 
-func (t teamCityLog) message(status, text string) {
-	_, _ = fmt.Fprintf(t.to, "##teamcity[message text='%s' status='%s']\n", teamCityEscape(Clean(text)), status)
+func (t teamCityLog) message(status string, lines ...string) {
+	_, _ = fmt.Fprintf(t.to, "##teamcity[message text='%s' status='%s']\n", teamCityEscape(cleanLines(lines...)), status)
 }
 
 // teamCityEscape writes text as a value of a service message.

@@ -58,7 +58,7 @@ func (c Command[T]) help(program string) string {
 	if len(c.Settings) > 0 {
 		b.WriteString("\nsettings, each a flag or an environment variable:\n")
 		c.writeSettings(&b)
-		b.WriteString("\nA secret is no flag; the variable with _FILE behind its name names a file that holds it.\n")
+		b.WriteString("\nSecrets cannot be passed as flags. Set the variable, or its name with _FILE to the path of a file.\n")
 	}
 	if len(c.ExitCodes) > 0 {
 		b.WriteString("\nexit codes:\n")

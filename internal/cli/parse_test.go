@@ -52,14 +52,14 @@ func TestParseErrors(t *testing.T) {
 	}{
 		{"bakr", nil, "there is no such command|did you mean kitchen bake?|commands are bake, knead; kitchen help explains them"},
 		{"hunter2", nil, "there is no such command|commands are bake, knead; kitchen help explains them"},
-		{"bake", []string{"--tin"}, "bake: --tin lacks its value|kitchen help bake lists its flags"},
-		{"bake", []string{"--quiet=hunter2"}, "bake: --quiet is neither true nor false|kitchen help bake lists its flags"},
-		{"bake", []string{"--qiet"}, "bake: a flag is not known|did you mean --quiet?|kitchen help bake lists its flags"},
-		{"bake", []string{"--hunter2"}, "bake: a flag is not known|kitchen help bake lists its flags"},
-		{"bake", []string{"--pin=hunter2"}, "--pin is no flag: a secret in the command line can be seen by every process|set OVEN_PIN, or OVEN_PIN_FILE to the path of a file that holds it"},
-		{"bake", []string{"--pim=hunter2"}, "bake: a flag is not known|did you mean pin? a secret is no flag, as every process can see it|set OVEN_PIN, or OVEN_PIN_FILE to the path of a file that holds it"},
-		{"knead", []string{"--heat", "1"}, "knead: --heat means nothing to this command|kitchen help knead lists its flags"},
-		{"knead", []string{"--pin=hunter2"}, "knead: a flag is not known|kitchen help knead lists its flags"},
+		{"bake", []string{"--tin"}, "bake: --tin needs a value|kitchen help bake lists its flags"},
+		{"bake", []string{"--quiet=hunter2"}, "bake: --quiet must be true or false|kitchen help bake lists its flags"},
+		{"bake", []string{"--qiet"}, "bake: unknown flag|did you mean --quiet?|kitchen help bake lists its flags"},
+		{"bake", []string{"--hunter2"}, "bake: unknown flag|kitchen help bake lists its flags"},
+		{"bake", []string{"--pin=hunter2"}, "--pin: secrets cannot be passed as flags, because every process can see the command line|set OVEN_PIN, or OVEN_PIN_FILE to the path of a file that holds it"},
+		{"bake", []string{"--pim=hunter2"}, "bake: unknown flag|did you mean pin? secrets cannot be passed as flags|set OVEN_PIN, or OVEN_PIN_FILE to the path of a file that holds it"},
+		{"knead", []string{"--heat", "1"}, "knead: --heat is not a flag of this command|kitchen help knead lists its flags"},
+		{"knead", []string{"--pin=hunter2"}, "knead: unknown flag|kitchen help knead lists its flags"},
 		{"bake", []string{"rye", "hunter2"}, "bake: too many arguments|kitchen help bake shows how it is called"},
 	} {
 		_, in, err := kitchen().Parse(test.command, test.args)

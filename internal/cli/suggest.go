@@ -23,9 +23,9 @@ func wrongFlag(command, help string, set *flag.FlagSet, args []string, settings,
 	name, _, _ := strings.Cut(strings.TrimLeft(args[max(0, len(args)-set.NArg()-1)], "-"), "=")
 	if known := set.Lookup(name); known != nil {
 		if known.Value.(value).boolean {
-			return Usage(command+": --"+name+" is neither true nor false", list)
+			return Usage(command+": --"+name+" must be true or false", list)
 		}
-		return Usage(command+": --"+name+" lacks its value", list)
+		return Usage(command+": --"+name+" needs a value", list)
 	}
 	var names []string
 	set.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
@@ -34,23 +34,23 @@ func wrongFlag(command, help string, set *flag.FlagSet, args []string, settings,
 			continue
 		}
 		if name == s.Name {
-			return Usage("--"+name+" is no flag: a secret in the command line can be seen by every process", s.howToSet())
+			return Usage("--"+name+": secrets cannot be passed as flags, because every process can see the command line", s.howToSet())
 		}
 		names = append(names, s.Name)
 	}
 	if slices.ContainsFunc(elsewhere, func(s Flag) bool { return !s.Secret && s.Name == name }) {
-		return Usage(command+": --"+name+" means nothing to this command", list)
+		return Usage(command+": --"+name+" is not a flag of this command", list)
 	}
 	near := nearest(name, names)
 	for _, s := range settings {
 		if s.Secret && s.Name == near {
-			return Usage(command+": a flag is not known", "did you mean "+near+"? a secret is no flag, as every process can see it", s.howToSet())
+			return Usage(command+": unknown flag", "did you mean "+near+"? secrets cannot be passed as flags", s.howToSet())
 		}
 	}
 	if near != "" {
-		return Usage(command+": a flag is not known", "did you mean --"+near+"?", list)
+		return Usage(command+": unknown flag", "did you mean --"+near+"?", list)
 	}
-	return Usage(command+": a flag is not known", list)
+	return Usage(command+": unknown flag", list)
 }
 
 // howToSet tells how to set a secret.

@@ -126,7 +126,7 @@ func (c clients) credential(s *settings.Settings) (jenkins.Credential, error) {
 		return jenkins.Bearer(text), nil
 	case settings.OIDC:
 		if c.system.IDToken == nil {
-			return jenkins.Credential{}, cli.Usage("oidc-audience: only GitHub gives ID tokens this way", "elsewhere set bearer-token to the ID token of your CI")
+			return jenkins.Credential{}, cli.Usage("oidc-audience: only GitHub issues ID tokens this way", "set bearer-token to the ID token of your CI system")
 		}
 		return jenkins.BearerFrom(c.idToken(s)), nil
 	default:

@@ -27,11 +27,11 @@ func app() cli.App[*invocation] {
 	return cli.App[*invocation]{
 		Name:  "jenkins-token",
 		About: "gives a CI job a short-lived, named Jenkins API token and revokes it.",
-		Usage: "Settings are flags (--url), inputs of the surrounding CI, or environment variables (JENKINS_URL), " +
-			"in that order; a secret is no flag. jenkins-token help COMMAND explains a command, with its flags, settings, exit codes and examples.",
+		Usage: "Settings are flags (--url), inputs of the CI system, or environment variables (JENKINS_URL), " +
+			"in that order. Secrets cannot be passed as flags. jenkins-token help COMMAND explains a command, with its flags, settings, exit codes and examples.",
 		Examples: []cli.Example{
-			{Purpose: "say whether a token could be created and revoked from here", Line: "jenkins-token doctor"},
-			{Purpose: "make a token, and revoke it", Line: "jenkins-token create --lease token.json && jenkins-token revoke --lease token.json"},
+			{Purpose: "check whether a token can be created and revoked from here", Line: "jenkins-token doctor"},
+			{Purpose: "create a token, and revoke it", Line: "jenkins-token create --lease token.json && jenkins-token revoke --lease token.json"},
 		},
 		Commands: []Command{
 			createCommand(), revokeCommand(), execCommand(), sweepCommand(), doctorCommand(), installCommand(), versionCommand(), helpCommand(app),
@@ -143,6 +143,14 @@ func surroundings(p *Program, name string, input cli.Input) ci.Environment {
 	}
 }
 
+// message is the text of an error: one line, or one for each wrong setting.
+func message(err error) []string {
+	if wrong, ok := errors.AsType[*settings.Error](err); ok {
+		return wrong.Lines()
+	}
+	return []string{err.Error()}
+}
+
 // exitCode reports an error and returns the exit code.
 func exitCode(ctx context.Context, inv *invocation, err error) int {
 	if err == nil {
@@ -150,7 +158,7 @@ func exitCode(ctx context.Context, inv *invocation, err error) int {
 	}
 	exit, coded := errors.AsType[*cli.ExitError](err)
 	if !coded || exit.Cause != nil {
-		inv.system.Fail(err.Error(), hints(err, inv.action))
+		inv.system.Fail(message(err), hints(err, inv.action))
 	}
 	var interrupted cli.Interrupted
 	switch {

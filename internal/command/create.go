@@ -18,24 +18,24 @@ import (
 // createCommand describes create.
 func createCommand() Command {
 	return Command{
-		Name: "create", Summary: "make a token and hand it on",
-		About: "Makes an API token for the account, tries it, and hands it on with a record from which revoke can end it later. " +
-			"The record goes to the file of --lease; on GitHub-like runners, where the token is also masked and set as outputs, to RUNNER_TEMP when none is named. " +
-			"A token that cannot be handed on is revoked again.",
+		Name: "create", Summary: "create a token and publish it",
+		About: "Creates an API token for the account, verifies it, and publishes it with a lease, from which revoke can revoke it later. " +
+			"The lease goes to the file of --lease. On GitHub-like runners the token is also masked and set as outputs, and the lease goes to RUNNER_TEMP unless a file is named. " +
+			"A token that cannot be published is revoked.",
 		Settings: creationSettings(),
 		Flags: []cli.Flag{
-			{Name: "lease", Value: "FILE|-", Text: "write the record, which holds the token, to a new file or to standard output"},
-			{Name: "show", Text: "write the record to a terminal or a log all the same", Boolean: true}, ciFlag(),
+			{Name: "lease", Value: "FILE|-", Text: "write the lease, which holds the token, to a new file or to standard output"},
+			{Name: "show", Text: "write the lease even to a terminal or a log", Boolean: true}, ciFlag(),
 		},
 		ExitCodes: []cli.ExitCode{
-			{Number: "0", Meaning: "the token is made and handed on"},
-			{Number: "1", Meaning: "no token was left; if one may be, that is said"},
+			{Number: "0", Meaning: "the token is created and published"},
+			{Number: "1", Meaning: "failed; a token that may be left is reported"},
 			wrongUse(),
-			{Number: "130, 143", Meaning: "ended by SIGINT, SIGTERM; what was made is undone"},
+			{Number: "130, 143", Meaning: "ended by SIGINT or SIGTERM; what was created is revoked"},
 		},
 		Examples: []cli.Example{
-			{Purpose: "keep the record in a file", Line: "jenkins-token create --url https://ci.example.com --username deploy --lease token.json"},
-			{Purpose: "a token for two days, with a name to be found", Line: "jenkins-token create --ttl 2d --label nightly --lease token.json"},
+			{Purpose: "write the lease to a file", Line: "jenkins-token create --url https://ci.example.com --username deploy --lease token.json"},
+			{Purpose: "a token for two days with a name that is easy to find", Line: "jenkins-token create --ttl 2d --label nightly --lease token.json"},
 		},
 		Run: runCreate,
 	}
@@ -84,7 +84,7 @@ func runCreate(ctx context.Context, inv *invocation) error {
 		warnOfRunner(inv.runner, s)
 	}
 	if !s.Revoke && created.Settings.Legacy != settings.LegacyRead {
-		inv.system.Say(ci.Notice, "the token will not be revoked by this job: revoke is false")
+		inv.system.Say(ci.Notice, "this job does not revoke the token, because revoke is false")
 	}
 	return nil
 }
@@ -112,7 +112,7 @@ func publish(inv *invocation, created lease.Lease, store *createStore) error {
 			err = printLine(inv.write, inv.Streams.Out, "record", string(line))
 		}
 		if err != nil {
-			return &ci.ChannelError{Channel: "record on standard output", Err: err}
+			return &ci.ChannelError{Channel: "lease on standard output", Err: err}
 		}
 	case outputs != nil:
 		for _, output := range outputsOf(created) {
@@ -123,8 +123,8 @@ func publish(inv *invocation, created lease.Lease, store *createStore) error {
 		}
 	case store.private:
 		// Nobody knows the file's name otherwise.
-		if err := printLine(inv.write, inv.Streams.Out, "path of the record", store.file.Path()); err != nil {
-			return &ci.ChannelError{Channel: "path of the record", Err: err}
+		if err := printLine(inv.write, inv.Streams.Out, "path of the lease file", store.file.Path()); err != nil {
+			return &ci.ChannelError{Channel: "path of the lease file", Err: err}
 		}
 	}
 	return nil
@@ -154,9 +154,9 @@ func revokeUnpublished(ctx context.Context, revoker *lease.Revoker, created leas
 func warnOfLegacy(system ci.System, r lease.Lease) {
 	switch r.Settings.Legacy {
 	case settings.LegacyRead:
-		system.Say(ci.Notice, "legacy is read: the account has this one token for everything, and the job will not end it")
+		system.Say(ci.Notice, "legacy is read: the account has this one token for everything, and the job does not revoke it")
 	case settings.LegacyRotate:
-		system.Say(ci.Warning, "legacy is rotate: the account has this one token for everything, and whatever uses it loses it when the job ends; jobs of one account must not overlap")
+		system.Say(ci.Warning, "legacy is rotate: the account has this one token for everything, and the job changes it at its end for everybody; jobs of one account must not overlap")
 	}
 }
 
@@ -180,7 +180,7 @@ func warnOfPaths(runner *ci.GitHub, s *settings.Settings) {
 	case slices.Contains(s.Paths, "client-certificate"), slices.Contains(s.Paths, "client-key"):
 		runner.Say(ci.Warning, "the post step does not read files, so it has no client certificate to show and may not reach the controller: give "+strings.Join(s.Paths, " and ")+" as PEM text")
 	case runner.StateFile() != "":
-		runner.Say(ci.Warning, "the post step does not read files, and this runner may give it no token: without ca-certificate as PEM text it may not revoke the token")
+		runner.Say(ci.Warning, "the post step does not read files, and this runner may pass it no token: without ca-certificate as PEM text the post step may fail to revoke the token")
 	default:
 		runner.Say(ci.Notice, "the post step does not read files: it trusts the certificates that this step read, and uses the token alone; with ca-certificate as PEM text it can also use the account's credential")
 	}

@@ -61,7 +61,7 @@ func openStore(inv *invocation) (*createStore, error) {
 	var err error
 	store.file, err = createLeaseFile(path)
 	if failed, ok := errors.AsType[*ci.ChannelError](err); ok && store.private {
-		failed.Hint = "--lease FILE writes it elsewhere, for a later revoke --lease FILE"
+		failed.Hint = "write it elsewhere: pass --lease FILE, and revoke --lease FILE later"
 	}
 	return store, err
 }
@@ -81,9 +81,9 @@ func createLeaseFile(path string) (*lease.File, error) {
 	file, err := lease.CreateFile(path)
 	switch {
 	case os.IsExist(err):
-		return nil, cli.Usage("--lease: the file exists", "it may hold the record of another token: revoke --lease FILE ends that one")
+		return nil, cli.Usage("--lease: the file exists", "it may hold the lease of another token, which jenkins-token revoke --lease FILE revokes")
 	case err != nil:
-		return nil, &ci.ChannelError{Channel: "record's file", Err: err}
+		return nil, &ci.ChannelError{Channel: "lease file", Err: err}
 	}
 	return file, nil
 }
@@ -96,15 +96,15 @@ func createLeaseFile(path string) (*lease.File, error) {
 func refuseLog(streams Streams, plugin, show bool) error {
 	switch {
 	case plugin:
-		return cli.Usage("--lease -: the standard output of a plugin is the log, and the record holds the token", "--lease FILE writes it to a file of the workspace, which the steps share")
+		return cli.Usage("--lease -: the standard output of a plugin is the log, and the lease holds the token", "write it to a file in the workspace, which the steps share: --lease FILE")
 	case streams.OutDiscarded:
-		return cli.Usage("the record would be lost, and with it the way to revoke the token: standard output is closed or the null device", "--lease FILE writes it to a file")
+		return cli.Usage("standard output is closed or the null device: the lease would be lost, and nothing could revoke the token", "--lease FILE writes it to a file")
 	case show:
 		return nil
 	case streams.OutIsTerminal:
-		return cli.Usage("the record holds the token, and standard output is a terminal", "add --show to see it, or write it to a file: --lease FILE")
+		return cli.Usage("the lease holds the token, and standard output is a terminal", "add --show to see it, or write it to a file: --lease FILE")
 	case streams.OutIsErr:
-		return cli.Usage("the record holds the token, and standard output goes where standard error goes: into a log", "capture it, with $(...), a pipe or a redirection of standard output alone; or write it to a file: --lease FILE")
+		return cli.Usage("the lease holds the token, and standard output goes to the same log as standard error", "capture standard output alone with $(...), a pipe or a redirection, or write the lease to a file: --lease FILE")
 	}
 	return nil
 }
@@ -112,18 +112,18 @@ func refuseLog(streams Streams, plugin, show bool) error {
 // privateFile names a new file in the directory that the CI keeps for the job.
 func privateFile(files ci.Files, random io.Reader) (string, error) {
 	if files.Private == "" {
-		hints := []string{"--lease FILE writes it to a file for a later revoke --lease FILE; --lease - to standard output"}
+		hints := []string{"pass --lease FILE, and revoke --lease FILE later; --lease - writes the lease to standard output"}
 		if files.Way != "" {
 			hints = append(hints, files.Way)
 		}
-		return "", cli.Usage("no place for the record, without which nothing can revoke the token", hints...)
+		return "", cli.Usage("nowhere to store the lease file; pass --lease FILE", hints...)
 	}
 	nonce, err := lease.NewNonce(random)
 	if err != nil {
 		return "", err
 	}
 	if err := os.Mkdir(files.Private, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-		return "", &ci.ChannelError{Channel: "record's file", Err: err}
+		return "", &ci.ChannelError{Channel: "lease file", Err: err}
 	}
 	return filepath.Clean(files.LeaseFile(nonce)), nil
 }
@@ -163,13 +163,13 @@ func (s *createStore) Save(r lease.Lease) error {
 		}
 	}
 	if s.stateFile != nil {
-		if err := s.write("side file", func() error { return s.stateFile.Save(r) }); err != nil {
-			return &ci.ChannelError{Channel: "side file", Variable: "GITHUB_STATE", Err: err}
+		if err := s.write("runner state file", func() error { return s.stateFile.Save(r) }); err != nil {
+			return &ci.ChannelError{Channel: "runner state file", Variable: "GITHUB_STATE", Err: err}
 		}
 	}
 	if s.file != nil {
-		if err := s.write("record's file", func() error { return s.file.Save(r) }); err != nil {
-			return &ci.ChannelError{Channel: "record's file", Err: err}
+		if err := s.write("lease file", func() error { return s.file.Save(r) }); err != nil {
+			return &ci.ChannelError{Channel: "lease file", Err: err}
 		}
 	}
 	return nil
@@ -190,10 +190,10 @@ func (s *createStore) Clear() {
 		_ = s.write("void state", func() error { return s.runner.SaveState(nil) })
 	}
 	if s.stateFile != nil && s.isSaved {
-		_ = s.write("void side file", s.stateFile.Clear)
+		_ = s.write("void runner state file", s.stateFile.Clear)
 	}
 	if s.file != nil {
-		_ = s.write("removal of the record's file", s.file.Remove)
+		_ = s.write("removal of the lease file", s.file.Remove)
 	}
 }
 

@@ -30,7 +30,7 @@ const (
 // doctorCommand describes doctor.
 func doctorCommand() Command {
 	return Command{
-		Name: "doctor", Summary: "say whether a token could be created and revoked from here",
+		Name: "doctor", Summary: "check whether a token can be created and revoked from here",
 		About: "Checks, one after the other, all that a token needs: proxy, name, connection, certificates, login, version, crumb, permission, list of tokens, clock. " +
 			"It changes nothing unless --write is given, and shows a refused credential no second time. No secret is in its output, so that it can go into a ticket.",
 		Settings: accountSettings(),

@@ -26,29 +26,29 @@ const exitNotRevoked = 3
 // execCommand describes exec.
 func execCommand() Command {
 	return Command{
-		Name: "exec", Arguments: "COMMAND [ARG...]", Summary: "lend a token to one command, and revoke it when that ends",
-		About: "Runs the command with a token in JENKINS_URL, JENKINS_USER_ID, JENKINS_USERNAME and JENKINS_API_TOKEN; of the settings below nothing else is left in its environment. " +
-			"Signals go on to the command and its children, and the second SIGINT or SIGTERM kills them. " +
+		Name: "exec", Arguments: "COMMAND [ARG...]", Summary: "run a command with a temporary token",
+		About: "Runs the command with a token in JENKINS_URL, JENKINS_USER_ID, JENKINS_USERNAME and JENKINS_API_TOKEN; the settings below are removed from its environment. " +
+			"Signals are passed to the command and its children, and the second SIGINT or SIGTERM kills them. " +
 			"The token is replaced by *** in what the command prints. " +
-			"The token is revoked when the command has ended, whatever that left running; on a CI system also a few seconds after the first SIGINT or SIGTERM. " +
-			"On a person's own terminal nothing is replaced, and Control-C is the command's own. " +
-			"In the script of a step begin the line with exec, so that a signal to the shell gets here: exec jenkins-token exec -- make deploy",
+			"The token is revoked when the command ends, even if processes of it still run; on a CI system also a few seconds after the first SIGINT or SIGTERM. " +
+			"On a terminal outside CI nothing is replaced, and Control-C goes to the command. " +
+			"In the script of a step, begin the line with exec, so that jenkins-token gets the signals of the shell: exec jenkins-token exec -- make deploy",
 		Settings: creationSettings(), MaxArguments: cli.AnyNumber,
 		Flags: []cli.Flag{
 			{Name: "set", Value: "NAME=WHAT", Text: "set another variable, to token, username or url; may be given more than once"},
 			{Name: "auth-file", Value: "NAME", Text: "set NAME to the path of a file that holds username:token, which jenkins-cli reads with -auth @FILE"},
 			{Name: "netrc", Value: "NAME", Text: "set NAME to the path of a netrc file, which curl reads with --netrc-file FILE"},
-			{Name: "no-redact", Text: "leave what the command prints as it is", Boolean: true},
-			{Name: "lease", Value: "FILE", Text: "keep the record in a new file too, from which revoke can end the token after a kill -9"}, ciFlag(),
+			{Name: "no-redact", Text: "do not change what the command prints", Boolean: true},
+			{Name: "lease", Value: "FILE", Text: "also write the lease to a new file, from which revoke can revoke the token after a kill -9"}, ciFlag(),
 		},
 		ExitCodes: []cli.ExitCode{
-			{Number: "0-255", Meaning: "that of the command, 128+n after the signal n"},
+			{Number: "0-255", Meaning: "the command's own, 128+n after signal n"},
 			wrongUse(),
-			{Number: "3", Meaning: "the command succeeded, its token may live on, and on-revoke-failure is fail"},
-			{Number: "125", Meaning: "no token could be made; the command did not run"},
+			{Number: "3", Meaning: "the command succeeded, its token may still be valid, and on-revoke-failure is fail"},
+			{Number: "125", Meaning: "no token could be created; the command did not run"},
 			{Number: "126", Meaning: "the command cannot be run"},
 			{Number: "127", Meaning: "there is no such command"},
-			{Number: "130, 143", Meaning: "ended by SIGINT, SIGTERM before the command ran; what was made is undone"},
+			{Number: "130, 143", Meaning: "ended by SIGINT or SIGTERM before the command ran; what was created is revoked"},
 		},
 		Examples: []cli.Example{
 			{Purpose: "a script that reads JENKINS_API_TOKEN", Line: "jenkins-token exec --url https://ci.example.com --username deploy -- ./trigger.sh"},
@@ -133,7 +133,7 @@ func patience(grace time.Duration) time.Duration { return min(grace/2, 4*time.Se
 // createForCommand creates the token. A signal undoes it: the command never starts.
 func createForCommand(ctx context.Context, inv *invocation, s *settings.Settings, store *execStore) (lease.Lease, error) {
 	if hidden := inv.Process.NotHidden; hidden != nil {
-		inv.system.Say(ci.Notice, "the command can read the environment of this program, and a credential there: "+hidden.Error())
+		inv.system.Say(ci.Notice, "the command can read a credential in the environment of this program: "+hidden.Error())
 	}
 	var err error
 	if path := inv.input.Text["lease"]; path != "" {
@@ -162,7 +162,7 @@ func createForCommand(ctx context.Context, inv *invocation, s *settings.Settings
 		undo(ctx, inv, s, created, store)
 		return created, lease.ErrInterrupted
 	}
-	inv.system.Say(ci.Progress, subject(created)+" of "+created.Username+" is lent to the command")
+	inv.system.Say(ci.Progress, subject(created)+" of "+created.Username+" is created for the command")
 	warnOfLegacy(inv.system, created)
 	return created, nil
 }
@@ -196,7 +196,7 @@ func revokeAfterCommand(ctx context.Context, signals *cli.Signals, r *revocation
 	case exit.Code != 0:
 		return &cli.ExitError{Code: exit.Code}
 	case len(leftovers) > 0 && r.settings.OnRevokeFailure == settings.Fail:
-		return &cli.ExitError{Code: exitNotRevoked, Cause: errors.New("the command succeeded, but its token may outlive it")}
+		return &cli.ExitError{Code: exitNotRevoked, Cause: errors.New("the command succeeded, but its token may still be valid")}
 	}
 	return nil
 }
@@ -305,8 +305,8 @@ func (s *execStore) Save(r lease.Lease) error {
 	if s.file == nil {
 		return nil
 	}
-	if err := s.write("record's file", func() error { return s.file.Save(r) }); err != nil {
-		return &ci.ChannelError{Channel: "record's file", Err: err}
+	if err := s.write("lease file", func() error { return s.file.Save(r) }); err != nil {
+		return &ci.ChannelError{Channel: "lease file", Err: err}
 	}
 	return nil
 }
@@ -324,7 +324,7 @@ func (s *execStore) Mask(texts []secret.String) error {
 // Clear implements [lease.Store].
 func (s *execStore) Clear() {
 	if s.file != nil {
-		_ = s.write("removal of the record's file", s.file.Remove)
+		_ = s.write("removal of the lease file", s.file.Remove)
 	}
 }
 
@@ -354,7 +354,7 @@ func cannotRun(name string, err error) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return &cli.ExitError{Code: cli.ExitNotFound, Cause: fmt.Errorf("%s: there is no such file, or its first line names an interpreter that is not there", name)}
 	case errors.Is(err, syscall.ENOEXEC):
-		return &cli.ExitError{Code: cli.ExitCannotRun, Cause: fmt.Errorf("%s cannot be run: no program for this machine, and no script whose first line begins with #! and names an interpreter", name)}
+		return &cli.ExitError{Code: cli.ExitCannotRun, Cause: fmt.Errorf("%s cannot be run: it is not a program for this machine, and not a script that begins with #! and an interpreter", name)}
 	}
 	return &cli.ExitError{Code: cli.ExitCannotRun, Cause: fmt.Errorf("%s cannot be run: %w", name, cause(err))}
 }

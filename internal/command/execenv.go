@@ -27,24 +27,24 @@ var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 // parseVariables reads the flags of exec that are not settings.
 func parseVariables(input cli.Input) (extraVariables, error) {
 	if len(input.Args) == 0 {
-		return extraVariables{}, cli.Usage("exec: no command is given", "jenkins-token exec -- COMMAND ARG... lends it the token")
+		return extraVariables{}, cli.Usage("exec: no command is given", "run jenkins-token exec -- COMMAND ARG...")
 	}
 	if input.Text["lease"] == "-" {
-		return extraVariables{}, cli.Usage("--lease: standard output is the command's", "--lease FILE writes the record to a file")
+		return extraVariables{}, cli.Usage("--lease: standard output is the command's", "pass a file: --lease FILE")
 	}
 	v := extraVariables{authFile: input.Text["auth-file"], netrc: input.Text["netrc"]}
 	names := []string{v.authFile, v.netrc}
 	for _, text := range input.All["set"] {
 		name, what, _ := strings.Cut(text, "=")
 		if !slices.Contains([]string{"token", "username", "url"}, what) {
-			return extraVariables{}, cli.Usage("--set: what follows NAME= is none of token, username, url", "--set JENKINS_PASSWORD=token gives the command the token under that name too")
+			return extraVariables{}, cli.Usage("--set: what follows NAME= must be token, username or url", "for instance --set JENKINS_PASSWORD=token")
 		}
 		v.set = append(v.set, [2]string{name, what})
 		names = append(names, name)
 	}
 	for i, name := range names {
 		if !variableName.MatchString(name) && (i > 1 || name != "") {
-			return extraVariables{}, cli.Usage("exec: a name is not one that a variable can have", "names have letters, digits and _, and no digit first")
+			return extraVariables{}, cli.Usage("exec: not the name of a variable", "use letters, digits and _, and do not begin with a digit")
 		}
 	}
 	return v, nil

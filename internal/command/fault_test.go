@@ -222,7 +222,7 @@ func (s *stage) wantPromises(r ran) {
 	said, left := r.stdout+r.stderr, ""
 	for line := range strings.Lines(said) {
 		// These lines say that there is nothing left.
-		if !strings.HasSuffix(line, " revoked\n") && !strings.HasSuffix(line, " was gone already\n") {
+		if !strings.HasSuffix(line, " revoked\n") && !strings.HasSuffix(line, " was already gone\n") {
 			left += line
 		}
 	}

@@ -309,7 +309,7 @@ var (
 		`::add-mask::[A-Za-z0-9+/=_]+`,
 		`::(notice|warning|error)::[ -~]+`,
 		`token ` + namePattern + ` of [ -~]+ is ready`,
-		`token ` + namePattern + ` (is revoked|is revoked: it was found by its name|was gone already)`,
+		`token ` + namePattern + ` (is revoked|is revoked: it was found by its name|was already gone)`,
 		`no token was made`,
 		namePattern + ` \(` + uuidPattern + `\): (revoked|would be revoked|not revoked)`,
 		`[0-9]+ not revoked: [ -~]{1,200}`,
@@ -320,7 +320,7 @@ var (
 		"token-uuid": regexp.MustCompile(`^` + uuidPattern + `$`), "username": regexp.MustCompile(`^[ -~]+$`),
 		"url": regexp.MustCompile(`^http://127\.0\.0\.1:[0-9]+$`), "expires-at": regexp.MustCompile(`^(2026-1[12]-[0-9]{2}T12:00:00Z)?$`),
 	}
-	summaryLine = regexp.MustCompile(`^(|### Jenkins tokens that may outlive this job|### Sweep of Jenkins tokens|\|( [a-z -]+(: [a-z ,-]+)? \|)( [0-9a-z-]+ \|)|- [ -~]+)$`)
+	summaryLine = regexp.MustCompile(`^(|### Jenkins tokens that may outlive this job|### Sweep of Jenkins tokens|\|( [a-z -]+(: [a-z ,-]+)? \|)( [0-9a-z-]+ \|)|- [ -~]+|  \x60{3}(sh)?|  jenkins-token (revoke|sweep) [ -~]+)$`)
 )
 
 // check holds of every run, whatever the server answers.

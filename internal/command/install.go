@@ -39,7 +39,7 @@ func runInstall(_ context.Context, inv *invocation) error {
 	}
 	path, err := inv.Files.Executable()
 	if err != nil {
-		return errors.New("install: the program does not know its own file")
+		return errors.New("install: the path of the program is unknown")
 	}
 	target := filepath.Join(inv.input.Args[0], "jenkins-token")
 	mode := os.FileMode(0o755)

@@ -132,7 +132,7 @@ func requireKnownCI(inv *invocation) error {
 	if inv.ambiguous == nil {
 		return nil
 	}
-	return cli.Usage(inv.ambiguous.Error(), "--ci NAME says which of them runs this job")
+	return cli.Usage(inv.ambiguous.Error(), "pass --ci NAME with the system that runs this job")
 }
 
 // newLife is what package lease needs of the process.

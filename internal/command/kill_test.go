@@ -304,7 +304,7 @@ func (s *stage) process(args []string, at point, by string) process {
 }
 
 // command is a command as a process of its own. FILE in its arguments stands for
-// the record's file.
+// the lease file.
 func (s *stage) command(args []string) *exec.Cmd {
 	s.t.Helper()
 	binary, err := os.Executable()

@@ -31,7 +31,7 @@ func findLeases(inv *invocation) ([]savedLease, error) {
 	case path == "-":
 		content, err := io.ReadAll(io.LimitReader(inv.Streams.In, lease.SizeLimit+1))
 		if err != nil {
-			return nil, fmt.Errorf("read the record from standard input: %w", err)
+			return nil, fmt.Errorf("read the lease from standard input: %w", err)
 		}
 		r, err := lease.Decode(content)
 		if err != nil {
@@ -47,7 +47,7 @@ func findLeases(inv *invocation) ([]savedLease, error) {
 	case inv.ambiguous != nil:
 		return nil, requireKnownCI(inv)
 	case inv.system.Files.Private == "":
-		return nil, cli.Usage("nothing says which token to revoke", "--lease FILE|- takes the record that create wrote; --uuid UUID a token of the account")
+		return nil, cli.Usage("no token to revoke is named", "pass --lease FILE with the lease that create wrote, or --uuid UUID for a token of the account")
 	}
 	return leasesOfRun(inv)
 }
@@ -59,7 +59,7 @@ func leasesOfAction(inv *invocation) ([]savedLease, error) {
 	if text, ok := inv.runner.SavedState(); ok {
 		r, err := lease.Decode([]byte(text))
 		if err != nil {
-			inv.system.Say(ci.Warning, "the state handed to the post step is not a record of this program; it is ignored")
+			inv.system.Say(ci.Warning, "the state of this step is not a lease of jenkins-token; it is ignored")
 		} else {
 			leases = append(leases, savedLease{r, func() error { return nil }})
 		}
@@ -81,7 +81,7 @@ func leasesOfAction(inv *invocation) ([]savedLease, error) {
 	}
 	more, err := file.Leases()
 	if err != nil {
-		inv.system.Say(ci.Warning, "the side file of this step holds lines that are no records")
+		inv.system.Say(ci.Warning, "the runner state file of this step has lines that are not leases")
 	}
 	for _, r := range more {
 		leases = append(leases, savedLease{r, func() error { return file.MarkDone(r) }})
@@ -109,7 +109,7 @@ func leasesOfRun(inv *invocation) ([]savedLease, error) {
 		}
 		saved, err := leaseFromFile(filepath.Join(files.Private, entry.Name()))
 		if err != nil {
-			inv.system.Say(ci.Warning, "a file of the name of a lease is not one, or is not this user's")
+			inv.system.Say(ci.Warning, "a file that is named like a lease is not a lease, or belongs to another user")
 			continue
 		}
 		name, _ := lease.ParseName(saved.lease.Names[0])
@@ -129,9 +129,9 @@ func leaseFromFile(path string) (savedLease, error) {
 	content, err := lease.ReadFile(path)
 	if err != nil {
 		if errors.Is(err, os.ErrNotExist) {
-			return savedLease{}, cli.Usage("--lease: there is no such file", "the token is revoked already, or create wrote its record elsewhere")
+			return savedLease{}, cli.Usage("--lease: there is no such file", "the token has been revoked, or create wrote the lease to another file")
 		}
-		return savedLease{}, fmt.Errorf("read the record: %w", cause(err))
+		return savedLease{}, fmt.Errorf("read the lease: %w", cause(err))
 	}
 	r, err := lease.Decode(content)
 	return savedLease{r, func() error { return os.Remove(path) }}, err

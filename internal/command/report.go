@@ -3,7 +3,7 @@ package command
 import (
 	"fmt"
 	"net/url"
-	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -29,12 +29,19 @@ func (r reporter) leftovers(leftovers []lease.Leftover) {
 	var summary strings.Builder
 	summary.WriteString("### Jenkins tokens that may outlive this job\n\n")
 	for _, one := range groupLeftovers(leftovers) {
-		text, level := leftoverText(one.Leftover, one.more), ci.Warning
+		text, command := leftoverText(one.Leftover, one.more), revokeLine(one.Leftover)
+		level, lines := ci.Warning, []string{text}
+		if command != "" {
+			lines = []string{"to revoke a token that may outlive this job, run", command, text}
+		}
 		if one.Outcome == lease.Kept {
 			level = ci.Notice
 		}
-		r.system.Say(level, text)
+		r.system.Say(level, lines...)
 		fmt.Fprintf(&summary, "- %s\n", markdown(text))
+		if command != "" {
+			fmt.Fprintf(&summary, "\n  ```sh\n  %s\n  ```\n", ci.Clean(command))
+		}
 	}
 	r.summary(summary.String())
 }
@@ -54,17 +61,17 @@ func (r reporter) summary(markdown string) {
 func (r reporter) outcome(of lease.Lease, outcome lease.Outcome) {
 	switch {
 	case outcome == lease.Kept:
-		r.system.Say(ci.Notice, subject(of)+" of "+of.Username+" is left as it was: legacy is read")
+		r.system.Say(ci.Notice, subject(of)+" of "+of.Username+" is left as it was, because legacy is read")
 	case outcome == lease.Gone && !of.Complete() && of.TokenUUID == "":
 		r.system.Say(ci.Progress, "no token named "+nameOf(of)+" was found")
 	case outcome == lease.Revoked && of.TokenUUID == "" && !of.Legacy():
 		// Said when it was found, by its name.
 	case outcome == lease.Gone && of.Legacy():
-		r.system.Say(ci.Progress, subject(of)+" of "+of.Username+" was changed already")
+		r.system.Say(ci.Progress, subject(of)+" of "+of.Username+" was already changed")
 	case outcome == lease.Gone:
-		r.system.Say(ci.Progress, subject(of)+" was gone already")
+		r.system.Say(ci.Progress, subject(of)+" was already gone")
 	case of.Legacy():
-		r.system.Say(ci.Progress, subject(of)+" of "+of.Username+" is changed: the one before is dead")
+		r.system.Say(ci.Progress, subject(of)+" of "+of.Username+" is changed; the one before is no longer valid")
 	default:
 		r.system.Say(ci.Progress, subject(of)+" is revoked")
 	}
@@ -106,7 +113,7 @@ func leftoverText(one lease.Leftover, more int) string {
 	}
 	switch one.Outcome {
 	case lease.Undurable:
-		b.WriteString(token + " is dead now, but may return when the controller restarts")
+		b.WriteString(token + " is revoked, but may be valid again after the controller restarts")
 	case lease.Unknown:
 		named := one.Name
 		if more > 0 {
@@ -114,7 +121,7 @@ func leftoverText(one lease.Leftover, more int) string {
 		}
 		b.WriteString("a token named " + named + " may exist")
 	case lease.Kept:
-		b.WriteString(token + " is left alone: revoke is false")
+		b.WriteString(token + " is kept, because revoke is false")
 	default:
 		b.WriteString(token + " was not " + map[bool]string{true: "changed", false: "revoked"}[one.Lease.Legacy()])
 	}
@@ -123,20 +130,20 @@ func leftoverText(one lease.Leftover, more int) string {
 	}
 	switch page := tokenPage(one.Lease, one.Version); {
 	case one.Lease.Legacy() && one.Outcome == lease.Undurable:
-		b.WriteString("; changing it again at " + page + " makes the controller save the account")
+		b.WriteString("; change it again at " + page + " to make the controller save the account")
 	case one.Lease.Legacy():
-		b.WriteString("; change it at " + page + "; it lives until then")
+		b.WriteString("; change it at " + page + ": it is valid until then")
 	case one.Outcome == lease.Undurable:
-		b.WriteString("; a token made and revoked at " + page + " makes the controller save the account")
+		b.WriteString("; create and revoke a token at " + page + " to make the controller save the account")
 	default:
-		b.WriteString("; revoke it at " + page + revokeHint(one))
+		b.WriteString("; or revoke it at " + page)
 	}
 	end, named := one.Lease.Until()
 	switch own := one.UUID != "" && one.UUID == one.Lease.TokenUUID; {
 	case own && one.Lease.ExpiresAt != "":
-		b.WriteString("; the controller ends it no later than " + one.Lease.ExpiresAt)
+		b.WriteString("; Jenkins revokes it no later than " + one.Lease.ExpiresAt)
 	case named && (own || neverExpires(one)):
-		b.WriteString("; a sweep revokes it after " + end.Format(time.RFC3339) + ", the controller itself never")
+		b.WriteString("; a sweep revokes it after " + end.Format(time.RFC3339) + ", Jenkins itself never does")
 	case named:
 		// No answer said whether the controller ends it.
 		b.WriteString("; a sweep revokes it after " + end.Format(time.RFC3339))
@@ -144,7 +151,7 @@ func leftoverText(one lease.Leftover, more int) string {
 	return b.String()
 }
 
-// neverExpires reports whether the controller is known to end no tokens.
+// neverExpires reports whether the controller is known not to expire tokens.
 func neverExpires(one lease.Leftover) bool {
 	version := one.Version
 	if !version.Known() {
@@ -153,26 +160,50 @@ func neverExpires(one lease.Leftover) bool {
 	return version.Known() && !version.AtLeast(2, 548)
 }
 
-// plainUser is a user name that a shell leaves as it is.
-var plainUser = regexp.MustCompile(`^[A-Za-z0-9_.][A-Za-z0-9_.@-]*$`)
-
-// revokeHint names the command that revokes the token. A sweep of its run finds a token
-// that is known by its name alone.
-func revokeHint(one lease.Leftover) string {
-	text := ""
-	if name, ok := lease.ParseName(one.Name); ok {
-		text = "sweep --project " + name.Project + " --run " + name.Run
-	}
-	if one.UUID != "" {
-		text = "revoke --uuid " + one.UUID
-	}
-	if text != "" && plainUser.MatchString(one.Lease.ForUser) {
-		text += " --for-user " + one.Lease.ForUser
-	}
-	if text == "" {
+// revokeLine is the command line that revokes the token, ready to paste; empty when there
+// is none. A sweep of its run finds a token that is known by its name alone.
+func revokeLine(one lease.Leftover) string {
+	var args []string
+	name, ours := lease.ParseName(one.Name)
+	switch {
+	case one.Lease.Legacy():
+		return ""
+	case one.UUID != "":
+		args = []string{"revoke", "--uuid", one.UUID}
+	case ours:
+		args = []string{"sweep", "--project", name.Project, "--run", name.Run}
+	default:
 		return ""
 	}
-	return " or with jenkins-token " + text
+	args = append(args, "--url", one.Lease.URL)
+	switch {
+	case one.Lease.ForUser != "":
+		args = append(args, "--for-user", one.Lease.ForUser)
+	case one.Lease.Username != "":
+		args = append(args, "--username", one.Lease.Username)
+	}
+	if one.Lease.Settings.AllowHTTP {
+		args = append(args, "--allow-http")
+	}
+	line := "jenkins-token"
+	for _, arg := range args {
+		line += " " + quote(arg, runtime.GOOS == "windows")
+	}
+	return line
+}
+
+// quote writes an argument as a shell reads it: a POSIX shell, or PowerShell.
+func quote(arg string, powershell bool) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:=+", r)
+	}
+	switch {
+	case arg != "" && strings.IndexFunc(arg, func(r rune) bool { return !plain(r) }) < 0:
+		return arg
+	case powershell:
+		return "'" + strings.ReplaceAll(arg, "'", "''") + "'"
+	}
+	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 }
 
 // tokenPage is the owner's page, which administrators can open too; /me/ would

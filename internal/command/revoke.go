@@ -18,24 +18,24 @@ import (
 // revokeCommand describes revoke.
 func revokeCommand() Command {
 	return Command{
-		Name: "revoke", Summary: "revoke the token of a record, or one by its uuid",
-		About: "Ends the token of a record, by the token itself; the settings are needed only when that does not work. " +
-			"Without --lease and --uuid it ends the tokens of this run whose records lie in the directory that the CI keeps for the job. " +
-			"With --uuid it ends a token of the account whose credential is given. Revoking twice does no harm.",
+		Name: "revoke", Summary: "revoke the token of a lease, or a token by its uuid",
+		About: "Lets the token of a lease revoke itself. The settings are needed only where that fails. " +
+			"Without --lease and --uuid it revokes the tokens of this run that have a lease in the CI system's private directory for the job. " +
+			"With --uuid it revokes a token of the account that the credential belongs to. Revoking twice does no harm.",
 		Settings: accountSettings(),
 		Flags: []cli.Flag{
-			{Name: "lease", Value: "FILE|-", Text: "the record; the file is deleted when the token is gone"},
-			{Name: "label", Value: "LABEL", Text: "without --lease: only the tokens of this run with this label"},
-			{Name: "all", Text: "without --lease: the tokens of other runs and labels too", Boolean: true},
-			{Name: "uuid", Value: "UUID", Text: "a token of the account whose credential is given"}, ciFlag(),
+			{Name: "lease", Value: "FILE|-", Text: "the lease; the file is deleted when the token is gone"},
+			{Name: "label", Value: "LABEL", Text: "without --lease, only tokens of this run with this label"},
+			{Name: "all", Text: "without --lease, also tokens of other runs and labels", Boolean: true},
+			{Name: "uuid", Value: "UUID", Text: "a token of the account that the credential belongs to"}, ciFlag(),
 		},
 		ExitCodes: []cli.ExitCode{
 			{Number: "0", Meaning: "the token is gone, or there was none"},
-			{Number: "1", Meaning: "it may live on; what is left is said"},
+			{Number: "1", Meaning: "it may still be valid, and is reported"},
 			wrongUse(),
 		},
 		Examples: []cli.Example{
-			{Purpose: "the token of a record", Line: "jenkins-token revoke --lease token.json"},
+			{Purpose: "the token of a lease", Line: "jenkins-token revoke --lease token.json"},
 			{Purpose: "a token that an administrator found", Line: "jenkins-token revoke --username deploy --uuid 3f2504e0-4f89-41d3-9a0c-0305e82c3301"},
 		},
 		Run: runRevoke,
@@ -112,7 +112,7 @@ func revokeLeases(ctx context.Context, inv *invocation, revoker *lease.Revoker, 
 		}
 		report.outcome(one.lease, outcome)
 		if err := inv.write("done", one.markDone); err != nil {
-			inv.system.Say(ci.Notice, "the token is revoked, but its record could not be removed")
+			inv.system.Say(ci.Notice, "the token is revoked, but its lease could not be removed")
 		}
 	}
 	return leftovers, kept, fail
@@ -172,11 +172,11 @@ func revokeByInput(ctx context.Context, inv *invocation) error {
 	return revokeUUID(ctx, inv, uuid)
 }
 
-// revokeUUID revokes a token of the account whose credential is given, and proves
+// revokeUUID revokes a token of the account that the credential belongs to, and proves
 // it where the account's token page can be read.
 func revokeUUID(ctx context.Context, inv *invocation, uuid string) error {
 	if !jenkins.IsUUID(uuid) {
-		return cli.Usage("the uuid of a token has the form 01234567-89ab-cdef-0123-456789abcdef", "the output token-uuid of create has it, and the token's page in Jenkins")
+		return cli.Usage("a uuid has the form 01234567-89ab-cdef-0123-456789abcdef", "find it in create's output token-uuid, or on the token's page in Jenkins")
 	}
 	s, err := loadSettings(ctx, inv, settings.ForAccount)
 	if err != nil {
@@ -205,7 +205,7 @@ func revokeUUID(ctx context.Context, inv *invocation, uuid string) error {
 	case lease.Unknown:
 		inv.system.Say(ci.Notice, "if "+owner+" had a token "+uuid+", it is revoked now: Jenkins gives this answer to every uuid, and its list of tokens could not be read")
 	case lease.Undurable:
-		return explained(fmt.Errorf("token %s is dead now, but may return when the controller restarts: %w", uuid, err), account, s)
+		return explained(fmt.Errorf("token %s is revoked, but may be valid again after the controller restarts: %w", uuid, err), account, s)
 	default:
 		return explained(err, account, s)
 	}

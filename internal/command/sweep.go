@@ -24,11 +24,11 @@ const exitPage = 4
 // sweepCommand describes sweep.
 func sweepCommand() Command {
 	return Command{
-		Name: "sweep", Summary: "revoke expired tokens that this program made",
-		About: "Reads the account's list of tokens and revokes those that this program made and whose end is past. " +
-			"It leaves all others alone. A list that is not understood is an error, never \"nothing to do\". " +
-			"A long sweep shows how far it is: with a bar on a terminal, with a line every ten seconds in a log. It goes on as long as tokens are being revoked. " +
-			"With a password and more than five tokens to revoke it creates a token for itself, which is faster, and revokes it last.",
+		Name: "sweep", Summary: "revoke expired tokens created by jenkins-token",
+		About: "Reads the account's list of tokens and revokes the expired tokens created by jenkins-token. " +
+			"It leaves all others alone. A list that it does not understand is an error, never \"nothing to do\". " +
+			"A long sweep shows its progress: a bar on a terminal, a line every ten seconds in a log. It continues as long as tokens are being revoked. " +
+			"With a password and more than five tokens to revoke, it creates a token for itself, which is faster, and revokes that last.",
 		Settings: accountSettings(),
 		Flags: []cli.Flag{
 			{Name: "project", Value: "PROJECT", Text: "only tokens of this host and project"},
@@ -38,15 +38,15 @@ func sweepCommand() Command {
 			{Name: "json", Text: "the result as JSON on standard output", Boolean: true}, ciFlag(),
 		},
 		ExitCodes: []cli.ExitCode{
-			{Number: "0", Meaning: "all that were found are revoked"},
+			{Number: "0", Meaning: "all tokens that were found are revoked"},
 			{Number: "1", Meaning: "some could not be revoked, or the list could not be read"},
 			wrongUse(),
 			{Number: "4", Meaning: "the list was not understood; nothing was revoked"},
-			{Number: "130, 143", Meaning: "ended by SIGINT, SIGTERM; the rest was not tried"},
+			{Number: "130, 143", Meaning: "ended by SIGINT or SIGTERM; the rest was not tried"},
 		},
 		Examples: []cli.Example{
 			{Purpose: "see what would be revoked", Line: "jenkins-token sweep --dry-run"},
-			{Purpose: "those of one project", Line: "jenkins-token sweep --project github.com/acme/web"},
+			{Purpose: "expired tokens of one project", Line: "jenkins-token sweep --project github.com/acme/web"},
 		},
 		Run: runSweep,
 	}
@@ -56,7 +56,7 @@ func sweepCommand() Command {
 func runSweep(ctx context.Context, inv *invocation) error {
 	dryRun, err := strconv.ParseBool(strings.ToLower(choice(inv, "dry-run")))
 	if err != nil && choice(inv, "dry-run") != "" {
-		return cli.Usage("dry-run: neither true nor false")
+		return cli.Usage("dry-run: must be true or false")
 	}
 	filter, err := sweepFilter(inv)
 	if err != nil {
@@ -109,12 +109,12 @@ func runSweep(ctx context.Context, inv *invocation) error {
 func sweepFilter(inv *invocation) (lease.Filter, error) {
 	filter := lease.Filter{Project: choice(inv, "project"), Run: choice(inv, "run"), Label: choice(inv, "label")}
 	if runner := inv.system.Runner; filter.Run != "" && runner != nil && runner.EveryRunIsOne() {
-		return filter, cli.Usage("run: here every run has the same number", "sweep by project, or without a filter")
+		return filter, cli.Usage("run: act gives every run the same number", "set project, or leave run empty")
 	}
 	if filter.Run != "" && filter.Project == "" {
 		// Numbers of runs repeat from project to project.
 		if named, _ := inv.Env.Lookup("JENKINS_TOKEN_PROJECT"); inv.system.Name == "plain" && strings.TrimSpace(named) == "" {
-			return filter, cli.Usage("--run: the number of a run says nothing without its project", "--project PROJECT says whose run it is, for instance --project github.com/acme/web")
+			return filter, cli.Usage("--run: needs --project here", "add the project, for instance --project github.com/acme/web")
 		}
 		filter.Project = inv.system.Run.Project
 	}
@@ -220,16 +220,16 @@ func (r sweepReport) counts(dryRun bool) []count {
 // the run.
 func printSweep(inv *invocation, report reporter, result lease.SweepResult, dryRun bool) error {
 	if result.Listed > lease.Crowded {
-		defer inv.system.Say(ci.Notice, fmt.Sprintf("%d tokens lie on the account: more than %d make the controller slow", result.Listed, lease.Crowded))
+		defer inv.system.Say(ci.Notice, fmt.Sprintf("the account has %d tokens; more than %d make the controller slow", result.Listed, lease.Crowded))
 	}
 	if result.More > 0 {
-		defer inv.system.Say(ci.Notice, fmt.Sprintf("%d more are ours and over: sweep again", result.More))
+		defer inv.system.Say(ci.Notice, fmt.Sprintf("%d more tokens are expired: run the sweep again", result.More))
 	}
 	if result.Oversized > 0 {
-		defer inv.system.Say(ci.Notice, fmt.Sprintf("skipped %d of the account's tokens, whose names are too long to read", result.Oversized))
+		defer inv.system.Say(ci.Notice, fmt.Sprintf("skipped %d tokens of the account: their names are too long to read", result.Oversized))
 	}
 	if result.Undated > 0 {
-		defer inv.system.Say(ci.Warning, fmt.Sprintf("did not revoke %d of the tokens that are past their end by this machine's clock: the controller sends no Date to compare with", result.Undated))
+		defer inv.system.Say(ci.Warning, fmt.Sprintf("did not revoke %d tokens that are expired by this machine's clock: the controller sends no Date to compare with", result.Undated))
 	}
 	out := reportOf(result)
 	report.summary(sweepSummary(out, dryRun))

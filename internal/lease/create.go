@@ -89,14 +89,14 @@ func (e *NewTokenError) Unwrap() error { return e.Err }
 type StoreError struct{ Err error }
 
 // Error implements error.
-func (e *StoreError) Error() string { return "the record of the token: " + e.Err.Error() }
+func (e *StoreError) Error() string { return "store the lease of the token: " + e.Err.Error() }
 
 // Unwrap returns the cause.
 func (e *StoreError) Unwrap() error { return e.Err }
 
 // ErrColon is an owner for whom a token would be of no use, and whose lease the
 // post step could not read: Basic authentication ends a user name at the colon.
-var ErrColon = errors.New("the name of the account holds a colon, with which no token can log in")
+var ErrColon = errors.New("the account's name has a colon, so no token of it can log in")
 
 // ErrInterrupted is a command ended by a signal.
 var ErrInterrupted = errors.New("interrupted by a signal")
@@ -325,7 +325,7 @@ func (c *creation) fixNameForClock(ctx context.Context) error {
 	}
 	if offset.Abs() > jenkins.StrayClock {
 		// A name that was over long ago would be swept when that clock is mended.
-		c.life.Notice("the controller's clock is years off; the token's name gives its end by the clock of this machine")
+		c.life.Notice("the controller's clock is years off; the expiry in the token's name is by the clock of this machine")
 		return nil
 	}
 	name, err := c.newName(c.life.Now().Add(offset))
@@ -370,12 +370,12 @@ func (c *creation) logIn(ctx context.Context) error {
 		case err == nil:
 			return nil
 		case blocked(err):
-			c.life.Warn("the new token could not be tried: " + err.Error())
+			c.life.Warn("the new token could not be verified: " + err.Error())
 			return nil
 		case is(err, jenkins.KindRefused), is(err, jenkins.KindGateway), is(err, jenkins.KindRealm):
 			return &NewTokenError{err}
 		case !retryable(err) || !waits.beforeRepeat(c.retries, c.own, err):
-			return fmt.Errorf("try the new token: %w", err)
+			return fmt.Errorf("verify the new token: %w", err)
 		}
 	}
 }

@@ -122,7 +122,7 @@ func (r Lease) encode(token secret.String) ([]byte, error) {
 }
 
 // ErrNotLease is a lease that is not of the form that [Lease.Encode] writes.
-var ErrNotLease = errors.New("not a record of this program")
+var ErrNotLease = errors.New("not a lease of jenkins-token")
 
 // Decode reads a lease. It is foreign data: whoever can write to the job's
 // files can have written it, so everything in it is checked, and no credential

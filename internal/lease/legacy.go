@@ -31,13 +31,13 @@ func (e *LegacyError) Error() string {
 	text := "this is Jenkins " + e.Version.String() + ", where an account has one API token for everything"
 	switch e.Problem {
 	case LegacyForUser:
-		return text + " and nobody else can read it: for-user needs 2.129"
+		return text + ", and only the account can read it: for-user needs 2.129"
 	case LegacyRotates:
-		return text + ": with legacy rotate the job would end the api-token that it was given"
+		return text + ": with legacy rotate the job would change the api-token that it uses"
 	case LegacySweep:
 		return text + ": there are no others to sweep"
 	}
-	return text + ": tokens that can be made and revoked exist since 2.129"
+	return text + ": tokens with names need Jenkins 2.129 or later"
 }
 
 // version is the controller's version. Its answer to create does not give it, so
@@ -81,7 +81,7 @@ func (c *creation) legacyToken(ctx context.Context, version jenkins.Version) err
 }
 
 // errUnchanged is an answer that says one thing and shows another.
-var errUnchanged = errors.New("the controller said that the token is changed, and shows the same one")
+var errUnchanged = errors.New("the controller says that the token is changed, but shows the same one")
 
 // sendRevoke asks the controller to revoke the lease's token. Where an account has one token for
 // everything, another is put in its place, and the answer shows which.

@@ -29,10 +29,10 @@ func (l Life) list(ctx context.Context, client *jenkins.Client, limit int64, eac
 		each(token)
 	}
 	if oversized > 0 {
-		l.Notice(fmt.Sprintf("skipped %d of the account's tokens, whose names are too long to read", oversized))
+		l.Notice(fmt.Sprintf("skipped %d tokens of the account: their names are too long to read", oversized))
 	}
 	if n > Crowded {
-		l.Notice(fmt.Sprintf("more than %d tokens lie on the account, which makes the controller slow: jenkins-token sweep revokes those of ours that are over", Crowded))
+		l.Notice(fmt.Sprintf("the account has more than %d tokens, which makes the controller slow: run jenkins-token sweep to revoke the expired ones created by jenkins-token", Crowded))
 	}
 	return failed
 }

@@ -37,7 +37,7 @@ type Leftover struct {
 
 // ErrNoCredential is a lease that is not enough to revoke its token, where no
 // credential of the account is given.
-var ErrNoCredential = errors.New("the record does not hold the token, and no credential of the account is given for its url")
+var ErrNoCredential = errors.New("the lease does not hold the token, and no credential of the account is given for its url")
 
 // WithheldError is a credential of the account that is not used for a lease.
 type WithheldError struct{ Why string }
@@ -281,7 +281,7 @@ func (r *revocation) revokeByAccount(ctx context.Context) (Outcome, error) {
 		case err != nil:
 			return Failed, fmt.Errorf("prove that the token is gone: %w", err)
 		case exists && send:
-			return Failed, errors.New("the controller said that the token is revoked, and still has it")
+			return Failed, errors.New("the controller says that the token is revoked, but still has it")
 		case exists:
 			r.state = valid
 		case r.state == unsaved:

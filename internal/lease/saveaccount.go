@@ -59,7 +59,7 @@ func (r *revocation) throwAway(ctx context.Context) (string, error) {
 		return err
 	})
 	if err != nil || left {
-		r.life.Notice("a token made to save the account may be left until it is swept: " + name.String())
+		r.life.Notice("a token created to save the account may be left until a sweep revokes it: " + name.String())
 	}
 	return name.String(), nil
 }
@@ -81,6 +81,6 @@ func (r *revocation) clear(ctx context.Context, names []string) {
 		}
 	}
 	if len(left) > 0 {
-		r.life.Notice("tokens made to save the account may be left until they are swept: " + strings.Join(left, ", "))
+		r.life.Notice("tokens created to save the account may be left until a sweep revokes them: " + strings.Join(left, ", "))
 	}
 }

@@ -334,7 +334,7 @@ func (w *sweep) save() {
 	_, err := r.saveAccount(ctx)
 	for i := range w.result.Found {
 		if one := &w.result.Found[i]; err != nil && undurable(*one) {
-			one.Revoked, one.Err = false, fmt.Errorf("dead now, but may return when the controller restarts: %w", err)
+			one.Revoked, one.Err = false, fmt.Errorf("revoked, but may be valid again after the controller restarts: %w", err)
 		}
 	}
 }

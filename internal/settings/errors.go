@@ -21,13 +21,23 @@ type Error struct {
 	Withheld bool
 }
 
-// Error names each setting and what is wrong with it.
-func (e *Error) Error() string {
+// Error names each setting and what is wrong with it, in one line.
+func (e *Error) Error() string { return "wrong settings: " + strings.Join(e.texts(), "; ") }
+
+// Lines is [Error.Error] with a line for each setting, where there are several.
+func (e *Error) Lines() []string {
+	if len(e.Problems) < 2 {
+		return []string{e.Error()}
+	}
+	return append([]string{"wrong settings:"}, e.texts()...)
+}
+
+func (e *Error) texts() []string {
 	texts := make([]string, len(e.Problems))
 	for i, p := range e.Problems {
 		texts[i] = p.Setting + ": " + p.Text
 	}
-	return "wrong settings: " + strings.Join(texts, "; ")
+	return texts
 }
 
 // Hints says what to do, in at most two lines.

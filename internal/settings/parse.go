@@ -20,7 +20,7 @@ import (
 func (f *finder) boolean(name, text string) bool {
 	v, err := strconv.ParseBool(strings.ToLower(strings.TrimSpace(text)))
 	if err != nil {
-		f.problem(name, "neither true nor false")
+		f.problem(name, "must be true or false")
 	}
 	return v
 }
@@ -28,7 +28,7 @@ func (f *finder) boolean(name, text string) bool {
 func (f *finder) choice(name, text string, choices ...string) string {
 	text = strings.ToLower(strings.TrimSpace(text))
 	if !slices.Contains(choices, text) {
-		f.problem(name, "none of %s", strings.Join(choices, ", "))
+		f.problem(name, "must be one of %s", strings.Join(choices, ", "))
 	}
 	return text
 }
@@ -92,18 +92,18 @@ func (f *finder) pem(name, text string) []byte {
 		content, err := f.read(path)
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
-			f.problem(name, "no PEM text, and its path is that of a pipe to which nothing was written in time")
+			f.problem(name, "not PEM text, and nothing was written in time to the pipe at this path")
 			return nil
 		case errors.Is(err, file.ErrIrregular):
-			f.problem(name, "no PEM text, and its path is not that of a regular file")
+			f.problem(name, "not PEM text, and not the path of a regular file")
 			return nil
 		case err != nil:
-			f.problem(name, "no PEM text, and no such file%s", f.container())
+			f.problem(name, "not PEM text, and there is no such file%s", f.container())
 			return nil
 		}
 		text = string(content)
 		if !strings.Contains(text, "-----BEGIN ") {
-			f.problem(name, "the file holds no PEM text")
+			f.problem(name, "the file has no PEM text")
 			return nil
 		}
 	}

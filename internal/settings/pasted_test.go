@@ -130,25 +130,25 @@ func TestWrappedNamesAndAddresses(t *testing.T) {
 	t.Parallel()
 	const invisible, quoted = "it holds an invisible character (a byte order mark or a zero-width character)", "there are quotes around it"
 	for _, row := range []struct{ variable, text, want string }{
-		{"JENKINS_URL", `"https://ci.example.com"`, "url: is not an address as it stands: " + quoted},
-		{"JENKINS_URL", `'https://ci.example.com/jenkins'`, "url: is not an address as it stands: " + quoted},
-		{"JENKINS_URL", `https://ci.example.com/jenkins"`, "url: is not an address as it stands: " + quoted},
-		{"JENKINS_URL", `"https://ci.example.com`, "url: is not an address as it stands: " + quoted},
-		{"JENKINS_URL", "\ufeffhttps://ci.example.com", "url: is not an address as it stands: " + invisible},
-		{"JENKINS_URL", "https://ci.example.com\u200b", "url: is not an address as it stands: " + invisible},
-		{"JENKINS_URL", "https://ci.\u2060example.com/", "url: is not an address as it stands: " + invisible},
+		{"JENKINS_URL", `"https://ci.example.com"`, "url: is not an address: " + quoted},
+		{"JENKINS_URL", `'https://ci.example.com/jenkins'`, "url: is not an address: " + quoted},
+		{"JENKINS_URL", `https://ci.example.com/jenkins"`, "url: is not an address: " + quoted},
+		{"JENKINS_URL", `"https://ci.example.com`, "url: is not an address: " + quoted},
+		{"JENKINS_URL", "\ufeffhttps://ci.example.com", "url: is not an address: " + invisible},
+		{"JENKINS_URL", "https://ci.example.com\u200b", "url: is not an address: " + invisible},
+		{"JENKINS_URL", "https://ci.\u2060example.com/", "url: is not an address: " + invisible},
 		{"JENKINS_URL", "https://$(JENKINS_HOST)/jenkins", "url: holds a placeholder that was not replaced"},
 		{"JENKINS_URL", "${JENKINS_BASE}/jenkins", "url: holds a placeholder that was not replaced"},
 		{"JENKINS_URL", "https://ci.example.com/{{ path }}", "url: holds a placeholder that was not replaced"},
 		{"JENKINS_URL", "https://ci.example.com/jenkins/job/deploy/?a=b", "url: is the address of a page, not the root of Jenkins: write https://ci.example.com/jenkins"},
-		{"JENKINS_USERNAME", `"alice"`, "username: is not a user name as it stands: " + quoted},
-		{"JENKINS_USERNAME", `'alice'`, "username: is not a user name as it stands: " + quoted},
-		{"JENKINS_USERNAME", "alice\u200b", "username: is not a user name as it stands: " + invisible},
-		{"JENKINS_USERNAME", "\ufeffalice", "username: is not a user name as it stands: " + invisible},
-		{"JENKINS_TOKEN_FOR_USER", `"bob"`, "for-user: is not a user name as it stands: " + quoted},
+		{"JENKINS_USERNAME", `"alice"`, "username: is not a user name: " + quoted},
+		{"JENKINS_USERNAME", `'alice'`, "username: is not a user name: " + quoted},
+		{"JENKINS_USERNAME", "alice\u200b", "username: is not a user name: " + invisible},
+		{"JENKINS_USERNAME", "\ufeffalice", "username: is not a user name: " + invisible},
+		{"JENKINS_TOKEN_FOR_USER", `"bob"`, "for-user: is not a user name: " + quoted},
 		{"JENKINS_TOKEN_BEARER_TOKEN", `"abc.def"`, "bearer-token: does not have the form of a bearer token: " + quoted},
 		{"JENKINS_TOKEN_BEARER_TOKEN", `Bearer abc.def`, "bearer-token: does not have the form of a bearer token: it is the value of a header (Bearer …)"},
-		{"JENKINS_TOKEN_OIDC_AUDIENCE", `"jenkins"`, "oidc-audience: is not an audience as it stands: " + quoted},
+		{"JENKINS_TOKEN_OIDC_AUDIENCE", `"jenkins"`, "oidc-audience: is not an audience: " + quoted},
 	} {
 		env := with(byEnv, texts{row.variable: row.text})
 		if strings.Contains(row.variable, "BEARER") || strings.Contains(row.variable, "OIDC") {

@@ -182,7 +182,7 @@ func (f *finder) checkURL(s *Settings, text string) {
 		return
 	}
 	if found := addressFlaws(text); len(found) > 0 {
-		f.problem("url", "is not an address as it stands: %s", texts(found))
+		f.problem("url", "is not an address: %s", texts(found))
 		f.advise("url", found[0].cure)
 		return
 	}
@@ -238,7 +238,7 @@ func (f *finder) checkCredential(s *Settings, given raw) {
 			}
 		case OIDC:
 			if found := nameFlaws(text); len(found) > 0 {
-				f.problem(c.name, "is not an audience as it stands: %s", texts(found))
+				f.problem(c.name, "is not an audience: %s", texts(found))
 				f.advise(c.name, found[0].cure)
 			}
 		}
@@ -248,7 +248,7 @@ func (f *finder) checkCredential(s *Settings, given raw) {
 	}
 	switch {
 	case len(found) > 1:
-		f.problem("credential", "%s are given: leave one", strings.Join(found, " and "))
+		f.problem("credential", "%s are set: set only one", strings.Join(found, " and "))
 	case len(found) == 0 && f.need != ForPost:
 		f.problem("credential", "missing: set %s or %s (or bearer-token, oidc-audience)", f.place("api-token"), f.place("password"))
 	}
@@ -258,7 +258,7 @@ func (f *finder) checkCredential(s *Settings, given raw) {
 	}
 	for _, name := range [][2]string{{"username", given.Username}, {"for-user", given.ForUser}} {
 		if found := nameFlaws(name[1]); len(found) > 0 {
-			f.problem(name[0], "is not a user name as it stands: %s", texts(found))
+			f.problem(name[0], "is not a user name: %s", texts(found))
 			f.advise(name[0], found[0].cure)
 		}
 	}
@@ -269,7 +269,7 @@ func (f *finder) checkCredential(s *Settings, given raw) {
 	case len(s.Username) > NameLimit, len(s.ForUser) > NameLimit:
 		f.problem("username", "longer than %d bytes", NameLimit)
 	case strings.Contains(s.Username, ":"):
-		f.problem("username", "holds a colon, which no login over HTTP can carry")
+		f.problem("username", "has a colon, which a login over HTTP cannot carry")
 	case strings.ContainsFunc(s.Username+s.ForUser, func(r rune) bool { return r < 0x20 || r == 0x7f }):
 		f.problem("username", "holds a control character")
 	}
@@ -280,7 +280,7 @@ func (f *finder) checkTLS(s *Settings) {
 		return
 	}
 	if (len(s.ClientCertificate) > 0) != !s.ClientKey.Empty() {
-		f.problem("client-certificate", "needs client-key, and the other way round")
+		f.problem("client-certificate", "must be set together with client-key")
 	}
 }
 

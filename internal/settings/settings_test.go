@@ -332,18 +332,18 @@ func TestWhatIsRequired(t *testing.T) {
 		}},
 		{"a bearer token needs no name", given{env: texts{"JENKINS_URL": "https://a.example", "JENKINS_TOKEN_BEARER_TOKEN": "b"}}, nil},
 		{"an audience needs no name", given{env: texts{"JENKINS_URL": "https://a.example", "JENKINS_TOKEN_OIDC_AUDIENCE": "b"}}, nil},
-		{"two credentials", given{env: with(byEnv, texts{"JENKINS_API_TOKEN": tokInput})}, []string{"credential: api-token and password are given: leave one"}},
+		{"two credentials", given{env: with(byEnv, texts{"JENKINS_API_TOKEN": tokInput})}, []string{"credential: api-token and password are set: set only one"}},
 		{"four credentials", given{env: with(byEnv, texts{"JENKINS_API_TOKEN": tokInput, "JENKINS_TOKEN_BEARER_TOKEN": "c", "JENKINS_TOKEN_OIDC_AUDIENCE": "d"})}, []string{
-			"credential: api-token and password and bearer-token and oidc-audience are given: leave one"}},
-		{"a name with a colon", given{env: with(byEnv, texts{"JENKINS_USERNAME": "a:b"})}, []string{"username: holds a colon, which no login over HTTP can carry"}},
+			"credential: api-token and password and bearer-token and oidc-audience are set: set only one"}},
+		{"a name with a colon", given{env: with(byEnv, texts{"JENKINS_USERNAME": "a:b"})}, []string{"username: has a colon, which a login over HTTP cannot carry"}},
 		{"a name with a line break", given{env: with(byEnv, texts{"JENKINS_USERNAME": "a\nb"})}, []string{"username: holds a control character"}},
 		{"another account's name with a line break", given{env: with(byEnv, texts{"JENKINS_TOKEN_FOR_USER": "a\nb"})}, []string{"username: holds a control character"}},
 		{"plain http", given{env: with(byEnv, texts{"JENKINS_URL": "http://a.example"})}, []string{
 			"url: is plain http to a host that is not loopback: write https://a.example, or set allow-http to true"}},
 		{"plain http to loopback", given{env: with(byEnv, texts{"JENKINS_URL": "http://127.0.0.1:8080"})}, nil},
 		{"plain http as wanted", given{env: with(byEnv, texts{"JENKINS_URL": "http://a.example", "JENKINS_TOKEN_ALLOW_HTTP": " True "})}, nil},
-		{"a certificate without its key", given{env: with(byEnv, texts{"JENKINS_TOKEN_CLIENT_CERTIFICATE": pemText})}, []string{"client-certificate: needs client-key, and the other way round"}},
-		{"a key without its certificate", given{env: with(byEnv, texts{"JENKINS_TOKEN_CLIENT_KEY": pemText})}, []string{"client-certificate: needs client-key, and the other way round"}},
+		{"a certificate without its key", given{env: with(byEnv, texts{"JENKINS_TOKEN_CLIENT_CERTIFICATE": pemText})}, []string{"client-certificate: must be set together with client-key"}},
+		{"a key without its certificate", given{env: with(byEnv, texts{"JENKINS_TOKEN_CLIENT_KEY": pemText})}, []string{"client-certificate: must be set together with client-key"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -388,13 +388,13 @@ func TestSecrets(t *testing.T) {
 		want []string
 	}{
 		{"both the secret and its file", given{env: with(base, texts{"JENKINS_PASSWORD": "a", "JENKINS_PASSWORD_FILE": "/run/pw"}), files: texts{"/run/pw": "b"}},
-			[]string{"password: given twice: by JENKINS_PASSWORD and by JENKINS_PASSWORD_FILE"}},
+			[]string{"password: set twice: by JENKINS_PASSWORD and by JENKINS_PASSWORD_FILE"}},
 		{"a pipe to which nothing is written", given{env: with(base, texts{"JENKINS_API_TOKEN_FILE": "/silent", "JENKINS_TOKEN_CA_CERTIFICATE": "/silent"})},
-			[]string{"api-token: the file that JENKINS_API_TOKEN_FILE names is a pipe to which nothing was written in time", "ca-certificate: no PEM text, and its path is that of a pipe to which nothing was written in time"}},
+			[]string{"api-token: the file that JENKINS_API_TOKEN_FILE names is a pipe to which nothing was written in time", "ca-certificate: not PEM text, and nothing was written in time to the pipe at this path"}},
 		{"a file that is not there", given{env: with(base, texts{"JENKINS_API_TOKEN_FILE": "/nowhere"})},
 			[]string{"api-token: the file that JENKINS_API_TOKEN_FILE names cannot be read"}},
 		{"a plugin's secret and its file", given{env: with(base, texts{"PLUGIN_URL": "https://a.example", "PLUGIN_PASSWORD": "a", "PLUGIN_PASSWORD_FILE": "/run/pw"}), files: texts{"/run/pw": "b"}, spelling: settings.Plugin},
-			[]string{"password: given twice: by PLUGIN_PASSWORD and by PLUGIN_PASSWORD_FILE"}},
+			[]string{"password: set twice: by PLUGIN_PASSWORD and by PLUGIN_PASSWORD_FILE"}},
 		{"a plugin's file that is not there", given{env: with(base, texts{"PLUGIN_URL": "https://a.example", "PLUGIN_PASSWORD_FILE": "/nowhere"}), spelling: settings.Plugin},
 			[]string{"password: the file that PLUGIN_PASSWORD_FILE names cannot be read"}},
 	} {
@@ -505,9 +505,9 @@ func TestPEM(t *testing.T) {
 		{"text", pemText, "", pemText, false},
 		{"text with blanks in front", "  " + pemText, "", "  " + pemText, false},
 		{"path", " /ca.pem\n", "", pemText, false},
-		{"no such file", "/nowhere.pem", "no PEM text, and no such file", "", false},
-		{"no such file in the container", "/nowhere.pem", "no PEM text, and no such file in the action's container, which sees the workspace and runner.temp", "", true},
-		{"a file of something else", "/empty.pem", "the file holds no PEM text", "", false},
+		{"no such file", "/nowhere.pem", "not PEM text, and there is no such file", "", false},
+		{"no such file in the container", "/nowhere.pem", "not PEM text, and there is no such file in the action's container, which sees the workspace and runner.temp", "", true},
+		{"a file of something else", "/empty.pem", "the file has no PEM text", "", false},
 		{"several lines that are no PEM", "a\nb", "neither PEM text nor the path of a file", "", false},
 		{"blank", " \n", "", "", false},
 	} {

@@ -162,7 +162,7 @@ func (f *finder) variable(s Setting, name string) (string, bool) {
 		return text, ok
 	}
 	if ok {
-		f.problem(s.Name, "given twice: by %s and by %s_FILE", name, name)
+		f.problem(s.Name, "set twice: by %s and by %s_FILE", name, name)
 		return "", false
 	}
 	if form := unresolved(path, false); form != "" {
