@@ -35,7 +35,7 @@ func (j *job) exec(ctx context.Context) error {
 	if err != nil {
 		return j.cannotRun(err)
 	}
-	command := process.Command{Path: path, Args: j.flags.args, Stdin: j.Stdin, Stdout: j.Stdout, Stderr: j.Stderr, Orphans: j.IsPID1}
+	command := process.Command{Path: path, Args: j.flags.args, Stdin: j.Stdin, Stdout: j.Stdout, Stderr: j.Stderr, ReapOrphans: j.IsPID1}
 	// From here on every signal waits for its turn: it is this program's while the
 	// token is made, the command's while that runs, and this program's again.
 	j.Signals.listen(command.Signals()...)
@@ -53,7 +53,7 @@ func (j *job) exec(ctx context.Context) error {
 	}
 	command.Env = secret.Hold(environment(j.Environ(), vars))
 	if !j.flags.set["no-redact"] {
-		command.Redact, command.Published = l.masks, j.onCI()
+		command.Redact, command.TerminalIsLog = l.masks, j.onCI()
 	}
 	child, err := process.Start(command)
 	if err != nil {
@@ -196,7 +196,7 @@ func (j *job) revokeAfterCommand(ctx context.Context, r *revocation, child *proc
 	s := j.account
 	ctx, hurry := context.WithCancel(ctx)
 	defer hurry()
-	if exit.Asked {
+	if exit.StopRequested {
 		hurry() // whoever asked the command to end will not wait long for us
 	}
 	ctx = j.Signals.watch(ctx, func(code int) {
@@ -213,7 +213,7 @@ func (j *job) revokeAfterCommand(ctx context.Context, r *revocation, child *proc
 		releaser.Life.Timeout = s.Timeout
 		ending, left = releaser.Revoke(ctx, r.record)
 	}
-	child.Finish()
+	child.FlushOutput()
 	switch {
 	case r.done:
 	case r.left != nil:

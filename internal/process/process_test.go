@@ -16,6 +16,7 @@ import (
 
 	"github.com/jenkins-token/jenkins-token/internal/process"
 	"github.com/jenkins-token/jenkins-token/internal/secret"
+	"github.com/jenkins-token/jenkins-token/internal/secret/secrettest"
 )
 
 // shell is a command that runs a script.
@@ -47,10 +48,10 @@ func TestTheExitCodeIsThatOfAShell(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := start(t, shell(row.script))
-			if got := p.Wait(nil, nil); got.Code != row.want || got.Asked {
+			if got := p.Wait(nil, nil); got.Code != row.want || got.StopRequested {
 				t.Errorf("got %+v, want code %d, and not asked to end", got, row.want)
 			}
-			p.Finish()
+			p.FlushOutput()
 		})
 	}
 }
@@ -72,7 +73,7 @@ func TestOutputIsRedactedOnItsWay(t *testing.T) {
 	c.Stdin = file(t, "from SECRET input\n")
 	p := start(t, c)
 	p.Wait(nil, nil)
-	p.Finish()
+	p.FlushOutput()
 	if got, want := out.String()+errs.String(), "a ***\nfrom *** input\na ***\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -85,7 +86,7 @@ func TestTwoStreamsToOneFileKeepTheirOrder(t *testing.T) {
 	c.Stdout, c.Stderr, c.Redact = both, both, []secret.String{secret.New("SECRET")}
 	p := start(t, c)
 	p.Wait(nil, nil)
-	p.Finish()
+	p.FlushOutput()
 	got, err := os.ReadFile(both.Name())
 	if err != nil {
 		t.Fatal(err)
@@ -157,7 +158,7 @@ func TestSignalsReachTheCommandAndItsChildren(t *testing.T) {
 	signals <- syscall.SIGTERM
 	expect(t, out, "grandchild")
 	expect(t, out, "child")
-	if got := <-ended; got != (process.Exit{Code: 4, Asked: true}) {
+	if got := <-ended; got != (process.Exit{Code: 4, StopRequested: true}) {
 		t.Errorf("got %+v, want code 4, and asked to end", got)
 	}
 }
@@ -218,7 +219,7 @@ func TestTheSecondRequestToEndKills(t *testing.T) {
 	expect(t, out, "ready")
 	signals <- syscall.SIGINT
 	signals <- syscall.SIGTERM
-	if got := <-ended; got != (process.Exit{Code: 137, Asked: true}) {
+	if got := <-ended; got != (process.Exit{Code: 137, StopRequested: true}) {
 		t.Errorf("got %+v, want code 137, and asked to end", got)
 	}
 	if out.Scan() {
@@ -235,7 +236,7 @@ func TestWhatHoldsThePipeDelaysNothing(t *testing.T) {
 	if got := p.Wait(nil, nil); got.Code != 0 {
 		t.Fatalf("got code %d, want 0", got.Code)
 	}
-	p.Finish()
+	p.FlushOutput()
 	pid, err := strconv.Atoi(strings.TrimSpace(out.String()))
 	if err != nil {
 		t.Fatalf("got %q, want the number of a process", out.String())
@@ -267,7 +268,7 @@ func TestASlowReaderGetsEverything(t *testing.T) {
 	<-g.reached
 	p.Wait(nil, nil)
 	finished := make(chan struct{})
-	go func() { p.Finish(); close(finished) }()
+	go func() { p.FlushOutput(); close(finished) }()
 	close(g.let)
 	<-finished
 	zeros, rest := 0, strings.TrimLeft(g.String(), "\x00")
@@ -292,6 +293,17 @@ func TestAReaderThatGoesAwayEndsTheCommand(t *testing.T) {
 	if got, want := p.Wait(nil, nil).Code, 128+int(syscall.SIGPIPE); got != want {
 		t.Errorf("got code %d, want %d", got, want)
 	}
-	p.Finish()
+	p.FlushOutput()
 	_ = w.Close()
+}
+
+func TestACommandAndItsProcessShowNoSecret(t *testing.T) {
+	t.Parallel()
+	c := shell("printf %s \"$JENKINS_API_TOKEN\"")
+	c.Env, c.Redact = secret.Hold([]string{"JENKINS_API_TOKEN=" + token}), secret.Masks("alice", secret.New(token))
+	secrettest.Hidden(t, "command", c, token, token[:20])
+	p := start(t, c)
+	p.Wait(nil, nil)
+	p.FlushOutput()
+	secrettest.Hidden(t, "process", p, token, token[:20])
 }
