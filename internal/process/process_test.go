@@ -19,6 +19,9 @@ import (
 	"github.com/jenkins-token/jenkins-token/internal/secret/secrettest"
 )
 
+// wait is a part of a script that waits for signals, for half a minute at most.
+const wait = `i=0; while [ $((i+=1)) -lt 2000 ]; do sleep 0.01; done`
+
 // shell is a command that runs a script.
 func shell(script string) process.Command {
 	return process.Command{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: secret.Hold([]string{"PATH=" + os.Getenv("PATH")}), Stdout: io.Discard, Stderr: io.Discard}
@@ -75,6 +78,19 @@ func TestOutputIsRedactedOnItsWay(t *testing.T) {
 	p.Wait(nil, nil)
 	p.FlushOutput()
 	if got, want := out.String()+errs.String(), "a ***\nfrom *** input\na ***\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestTheEndOfTheOutputIsNotLost(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	c := shell("printf 'a SEC'")
+	c.Stdout, c.Redact = &out, []secret.String{secret.New("SECRET")}
+	p := start(t, c)
+	p.Wait(nil, nil)
+	p.FlushOutput()
+	if got, want := out.String(), "a SEC"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -149,7 +165,7 @@ func TestSignalsReachTheCommandAndItsChildren(t *testing.T) {
 	t.Parallel()
 	c := shell(`
 		trap 'wait; echo child; exit 4' TERM
-		sh -c 'trap "echo grandchild; exit" TERM; echo ready; while :; do sleep 0.01; done' &
+		sh -c 'trap "echo grandchild; exit" TERM; echo ready; ` + wait + `' &
 		wait`)
 	p, out := reading(t, c)
 	signals := make(chan os.Signal, 1)
@@ -169,7 +185,7 @@ func TestSignalsThatArePassedOn(t *testing.T) {
 		for s in HUP QUIT USR1 USR2 WINCH CONT PIPE; do trap "echo $s" $s; done
 		trap 'echo over; exit' TERM
 		echo ready
-		while :; do sleep 0.01; done`)
+		` + wait)
 	p, out := reading(t, c)
 	signals := make(chan os.Signal)
 	ended := background(p, signals)
@@ -212,7 +228,7 @@ func TestTheSecondRequestToEndKills(t *testing.T) {
 	t.Parallel()
 	c := shell(`
 		trap '' INT TERM
-		sh -c 'echo ready; while :; do sleep 0.01; done'`)
+		sh -c 'echo ready; ` + wait + `'`)
 	p, out := reading(t, c)
 	signals := make(chan os.Signal, 2)
 	ended := background(p, signals)
@@ -227,10 +243,27 @@ func TestTheSecondRequestToEndKills(t *testing.T) {
 	}
 }
 
+func TestTheFirstRequestToEndIsReportedOnce(t *testing.T) {
+	t.Parallel()
+	c := shell("trap 'echo USR1' USR1; trap '' INT; trap 'exit 3' TERM; echo ready; " + wait)
+	p, out := reading(t, c)
+	signals, reports := make(chan os.Signal), 0
+	ended := make(chan process.Exit, 1)
+	go func() { ended <- p.Wait(signals, func() { reports++ }) }()
+	expect(t, out, "ready")
+	signals <- syscall.SIGUSR1
+	expect(t, out, "USR1")
+	signals <- syscall.SIGINT
+	signals <- syscall.SIGTERM
+	if got := <-ended; !got.StopRequested || reports != 1 {
+		t.Errorf("got %+v and %d reports, want a request to stop and one report", got, reports)
+	}
+}
+
 func TestWhatHoldsThePipeDelaysNothing(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	c := shell("sleep 3600 & echo $!")
+	c := shell("sleep 30 & echo $!")
 	c.Stdout = &out
 	p := start(t, c)
 	if got := p.Wait(nil, nil); got.Code != 0 {
@@ -262,7 +295,7 @@ func (g *gate) Write(p []byte) (int, error) {
 func TestASlowReaderGetsEverything(t *testing.T) {
 	t.Parallel()
 	g := &gate{reached: make(chan struct{}), let: make(chan struct{})}
-	c := shell("head -c 60000 /dev/zero; sleep 3600 & echo $!")
+	c := shell("head -c 60000 /dev/zero; sleep 30 & echo $!")
 	c.Stdout = g
 	p := start(t, c)
 	<-g.reached

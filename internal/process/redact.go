@@ -132,10 +132,7 @@ func (r *redactor) redact(text []byte) int {
 			at, length = len(r.flat)-partial, 0
 		}
 		if length == 0 {
-			rest := len(text)
-			if at < len(r.flat) {
-				rest = max(done, r.start(at, len(r.flat)-at))
-			}
+			rest := max(done, r.start(at, len(r.flat)-at))
 			r.out = append(r.out, text[done:rest]...)
 			r.keepContext(from, at, rest)
 			return rest
@@ -153,7 +150,7 @@ func (r *redactor) redact(text []byte) int {
 // not behind rest.
 func (r *redactor) keepContext(from, at, rest int) {
 	end := at
-	for end < len(r.flat) && r.position(end) < rest {
+	for r.position(end) < rest {
 		end++
 	}
 	n := min(maxVisible, end-from)
@@ -164,7 +161,7 @@ func (r *redactor) keepContext(from, at, rest int) {
 func (r *redactor) flatten(text []byte) {
 	r.flat, r.lineEnds = r.flat[:r.context], r.lineEnds[:0]
 	newline, carriage := -1, -1 // the next of each
-	for from := 0; from < len(text); {
+	for from := 0; ; {
 		newline, carriage = indexByte(text, '\n', newline, from), indexByte(text, '\r', carriage, from)
 		end := min(newline, carriage)
 		r.flat = append(r.flat, text[from:end]...)
@@ -241,7 +238,7 @@ func (r *redactor) find(from int) (at, length int) {
 // partial returns the length of the longest end of flat, at from or later, that is the
 // beginning of a secret but not all of it; 0 if it is shorter than least.
 func (r *redactor) partial(from, least int) int {
-	for n := min(len(r.flat)-from, r.longest-1); n >= least; n-- {
+	for n := min(len(r.flat)-from, r.longest); n >= least; n-- {
 		end := r.flat[len(r.flat)-n:]
 		for _, s := range r.secrets {
 			if len(s) > n && s[0] == end[0] && bytes.HasPrefix(s, end) {

@@ -64,11 +64,33 @@ func TestRedact(t *testing.T) {
 		"Basic in two writes":            {[]string{"Basic " + basic[:53], basic[53:] + "\n"}, []string{"Basic ", "***\n", ""}},
 		"the end within the token":       {[]string{"a " + token[:33]}, []string{"a ", "***"}},
 		"the end after a few characters": {[]string{"a " + token[:7]}, []string{"a ", token[:7]}},
+		"the end after eight characters": {[]string{"a " + token[:8]}, []string{"a ", "***"}},
 		"bytes that are no text":         {[]string{"\x00\xff\xfe" + token + "\x00"}, []string{"\x00\xff\xfe***\x00", ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if got := redact(t, masks, row.chunks...); strings.Join(got, "|") != strings.Join(row.want, "|") {
+				t.Errorf("got %q, want %q", got, row.want)
+			}
+		})
+	}
+}
+
+func TestRedactSecretsThatOverlap(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		secrets, chunks, want []string
+	}{
+		"a longer one at the same place":       {[]string{"secret", "secret-longer"}, []string{"a secret", "-longer b"}, []string{"a ", "*** b", ""}},
+		"a longer one that comes to none":      {[]string{"secret", "secret-longer"}, []string{"a secret", "-lo b"}, []string{"a ", "***-lo b", ""}},
+		"a beginning within a complete one":    {[]string{"abc", "bcde"}, []string{"abcd", "e"}, []string{"***d", "e", ""}},
+		"a short one in front of a line end":   {[]string{"ab"}, []string{"ab\ncd"}, []string{"***\ncd", ""}},
+		"an empty one":                         {[]string{"", "secret"}, []string{"a secret"}, []string{"a ***", ""}},
+		"the first one, even if it is shorter": {[]string{"abcd", "cdefgh"}, []string{"abcdefgh"}, []string{"***efgh", ""}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := redact(t, secrets(row.secrets...), row.chunks...); !slices.Equal(got, row.want) {
 				t.Errorf("got %q, want %q", got, row.want)
 			}
 		})
