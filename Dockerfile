@@ -1,6 +1,6 @@
 # The image of the action: one static program under its names, and nothing else.
-# A release assembles the same image without docker (tools/release); a test
-# compares the two.
+# tools/image.sh says which files it holds, and the last stage what its labels are. A
+# release assembles the same image from both without docker (tools/release).
 #
 # Builders before BuildKit build every stage above the one wanted, so with them
 # the base of the stage shell has to be in reach for the default stage too.
@@ -13,11 +13,8 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION=
-RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="-s -w -X main.release=${VERSION}" -o /image/bin/jenkins-token . \
- && for name in create revoke revoke-uuid sweep; do ln -s jenkins-token /image/bin/$name; done \
- && mkdir -p /image/etc/ssl /image/usr/share/licenses /image/tmp && chmod 1777 /image/tmp \
- && cp LICENSE docs/licenses.md /image/usr/share/licenses/ \
- && cp /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/cert.pem
+RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="-s -w -X main.release=${VERSION}" -o /jenkins-token . \
+ && sh tools/image.sh /image jenkins-token /jenkins-token /etc/ssl/certs/ca-certificates.crt
 
 # For CI systems that need a shell in the image: docker build --target shell .
 FROM ${SHELL_IMAGE} AS shell

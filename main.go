@@ -48,7 +48,7 @@ func trustSystemRoots(p *command.Program) {
 func run(p *command.Program) int {
 	// Before anything reads a secret, and for all commands: what they start, or a
 	// process that an earlier step left behind, could read it here.
-	p.Process.NotHidden = process.HideProcess()
+	p.Process.NotHidden = process.MakeUndumpable()
 	// net/http writes what a server sends unasked to the standard logger, and a
 	// runner obeys commands anywhere in standard error.
 	log.SetOutput(io.Discard)

@@ -183,7 +183,7 @@ func goImage(ctx context.Context, name string) (string, error) {
 				return err
 			}
 		}
-		for _, file := range []string{"VERSION", "go.env"} {
+		for _, file := range []string{"VERSION", "go.env", "LICENSE"} {
 			if err := w.file(filepath.Join(goroot, file), "/usr/local/go/"+file); err != nil {
 				return err
 			}

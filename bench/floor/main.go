@@ -1,6 +1,5 @@
-// Command floor is the least that a Go program has to do to make and revoke a
-// token: the requests of the product, over TLS with the same roots, and not one
-// check, record, mask or second try.
+// Command floor sends the requests of jenkins-token, over TLS with the same certificates,
+// and nothing else: no check, no lease, no mask and no retry.
 package main
 
 import (
@@ -30,6 +29,7 @@ func main() {
 	header := http.Header{}
 	if account.secret == "" {
 		account.secret = os.Getenv("JENKINS_PASSWORD")
+		send("GET", root+"/whoAmI/api/json", account, nil, nil)
 		answer, cookies := send("GET", root+"/crumbIssuer/api/json", account, nil, nil)
 		var crumb struct{ CrumbRequestField, Crumb string }
 		_ = json.Unmarshal(answer, &crumb)

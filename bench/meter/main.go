@@ -1,43 +1,35 @@
 //go:build unix
 
-// Command meter runs a program and writes its wall time and its processor time
-// in nanoseconds and its peak memory in KiB to file descriptor 3. It is a program of its own because
-// Linux counts the memory of the process that starts another as the other's
-// (exec keeps signal->maxrss), and it is as small as Go programs get.
+// Command meter runs a program and writes its wall time and its processor time in
+// nanoseconds and its peak memory in KiB to file descriptor 3. It is a small program
+// because Linux counts the memory of the process that starts another as the other's:
+// exec keeps signal->maxrss.
 package main
 
 import (
+	"fmt"
 	"os"
-	"strconv"
 	"syscall"
 	"time"
 )
 
 func main() {
-	files := []uintptr{0, 1, 2}
 	begin := time.Now()
-	pid, err := syscall.ForkExec(os.Args[1], os.Args[1:], &syscall.ProcAttr{Env: os.Environ(), Files: files})
-	if err != nil {
-		_, _ = os.Stderr.WriteString("meter: " + err.Error() + "\n")
-		os.Exit(127)
-	}
+	pid, err := syscall.ForkExec(os.Args[1], os.Args[1:], &syscall.ProcAttr{Env: os.Environ(), Files: []uintptr{0, 1, 2}})
 	var status syscall.WaitStatus
 	var usage syscall.Rusage
-	for {
-		if _, err = syscall.Wait4(pid, &status, 0, &usage); err != syscall.EINTR {
-			break
+	if err == nil {
+		for _, err = syscall.Wait4(pid, &status, 0, &usage); err == syscall.EINTR; {
+			_, err = syscall.Wait4(pid, &status, 0, &usage)
 		}
 	}
 	took := time.Since(begin)
-	line := ""
-	for _, n := range []int64{took.Nanoseconds(), usage.Utime.Nano() + usage.Stime.Nano(), usage.Maxrss} {
-		line += strconv.FormatInt(n, 10) + "\n"
+	if err == nil {
+		_, err = fmt.Fprintln(os.NewFile(3, "report"), took.Nanoseconds(), usage.Utime.Nano()+usage.Stime.Nano(), usage.Maxrss)
 	}
-	if _, err := os.NewFile(3, "result").WriteString(line); err != nil {
-		os.Exit(127)
-	}
-	if status.Signaled() {
-		os.Exit(128 + int(status.Signal()))
+	if err != nil || status.Signaled() {
+		fmt.Fprintln(os.Stderr, "meter:", err, status)
+		os.Exit(1)
 	}
 	os.Exit(status.ExitStatus())
 }

@@ -77,7 +77,7 @@ func runExec(ctx context.Context, inv *invocation) error {
 		return cannotRun(name, err)
 	}
 	command := process.Command{
-		Path: path, Args: inv.input.Args, Stdin: inv.Streams.In, Stdout: inv.Streams.Out, Stderr: inv.Streams.Err, Orphans: inv.Process.IsPID1,
+		Path: path, Args: inv.input.Args, Stdin: inv.Streams.In, Stdout: inv.Streams.Out, Stderr: inv.Streams.Err, ReapOrphans: inv.Process.IsPID1,
 	}
 	// From here on every signal waits for its turn: it is this program's while the
 	// token is created, the command's while that runs, and this program's again.
@@ -96,7 +96,7 @@ func runExec(ctx context.Context, inv *invocation) error {
 	}
 	command.Env = secret.Hold(environment(inv.Env.Environ(), vars))
 	if store.redacts {
-		command.Redact, command.Published = store.masks, onCI(inv)
+		command.Redact, command.TerminalIsLog = store.masks, onCI(inv)
 	}
 	child, err := process.Start(command)
 	if err != nil {
@@ -181,7 +181,7 @@ func undo(ctx context.Context, inv *invocation, s *settings.Settings, created le
 func revokeAfterCommand(ctx context.Context, signals *cli.Signals, r *revocation, child *process.Process, exit process.Exit) error {
 	ctx, hurry := context.WithCancel(ctx)
 	defer hurry()
-	if exit.Asked {
+	if exit.StopRequested {
 		hurry() // whoever asked the command to end will not wait long for us
 	}
 	ctx = signals.Watch(ctx, func(code int) {
@@ -191,7 +191,7 @@ func revokeAfterCommand(ctx context.Context, signals *cli.Signals, r *revocation
 		signals.Leave(cmp.Or(exit.Code, code))
 	})
 	defer signals.Stop()
-	leftovers := r.finish(ctx, child.Finish)
+	leftovers := r.finish(ctx, child.FlushOutput)
 	switch {
 	case exit.Code != 0:
 		return &cli.ExitError{Code: exit.Code}

@@ -9,58 +9,65 @@ import (
 	"github.com/jenkins-token/jenkins-token/internal/secret"
 )
 
-// output copies what a command writes to where it belongs, redacted.
+// output copies what the child writes to its destination, redacted.
 type output struct {
-	pipe     *os.File // its reading end
-	to       secret.Value[*redactor]
+	source   *os.File // our end of the pipe or pseudo-terminal
+	terminal *os.File // the terminal that the pseudo-terminal stands for, nil for a pipe
+	blocking bool     // a read of source ignores deadlines
+	to       *Redactor
 	done     chan struct{}
-	terminal *os.File // whose place the pipe takes, nil for none
-	waits    bool     // a read of the pipe knows no deadline
 }
 
-// newOutput returns an output and the end of its pipe that the command is given.
+// newOutput returns an output and the file that the child writes to: a pseudo-terminal
+// if w is a terminal and the system has one to give, else a pipe.
 func newOutput(w io.Writer, secrets []secret.String) (*output, *os.File, error) {
-	reader, writer, err := os.Pipe()
-	if err != nil {
-		return nil, nil, err
+	o := &output{to: NewRedactor(w, secrets), done: make(chan struct{})}
+	if f, ok := w.(*os.File); ok && isTerminal(f) {
+		ours, theirs, blocking, err := openPseudoTerminal()
+		if err == nil {
+			copySize(ours, f)
+			o.source, o.terminal, o.blocking = ours, f, blocking
+			return o, theirs, nil
+		}
 	}
-	return &output{pipe: reader, to: secret.Hold(newRedactor(w, secrets)), done: make(chan struct{})}, writer, nil
+	ours, theirs, err := os.Pipe()
+	o.source = ours
+	return o, theirs, err
 }
 
-// copy runs until nobody holds the pipe any more, or finish ends it. It closes
-// the pipe when its own writer is gone, so that the command learns of that as if
-// it wrote there itself.
+// copy runs until nobody can write to source any more, or flush ends it. When the
+// destination fails it closes source, so that the child gets the same error as if it
+// wrote there itself.
 func (o *output) copy() {
 	defer close(o.done)
-	defer func() { _ = o.pipe.Close() }()
-	_, err := io.Copy(writerOnly{o.to.Reveal()}, readerOnly{o.pipe})
-	if err != nil && atEnd(err) {
+	defer func() { _ = o.source.Close() }()
+	_, err := io.Copy(writerOnly{o.to}, readerOnly{o.source})
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		_ = o.source.SetReadDeadline(time.Time{})
+		err = drain(o.source, o.to)
+	case isHangup(err):
 		err = nil
 	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		_ = o.pipe.SetReadDeadline(time.Time{})
-		err = drain(o.pipe, o.to.Reveal())
-	}
 	if err == nil {
-		_ = o.to.Reveal().Close()
+		_ = o.to.Close()
 	}
 }
 
-// writerOnly and readerOnly keep io.Copy from the ways around Read and Write
-// that files have.
+// writerOnly and readerOnly keep io.Copy from the shortcuts that files offer.
 type writerOnly struct{ io.Writer }
 type readerOnly struct{ io.Reader }
 
-// finish waits until the copy is at its end, but once over is, only for what is
-// in the pipe already: its reader may be slow, its writers may never end.
-func (o *output) finish(over <-chan struct{}) {
+// flush waits for the end of copy. Once expired is closed, copy takes only what source
+// holds already.
+func (o *output) flush(expired <-chan struct{}) {
 	select {
 	case <-o.done:
 		return
-	case <-over:
+	case <-expired:
 	}
-	if o.waits || o.pipe.SetReadDeadline(time.Unix(1, 0)) != nil {
-		return // the copy ends with the program
+	if o.blocking || o.source.SetReadDeadline(time.Unix(1, 0)) != nil {
+		return // copy ends with the program
 	}
 	<-o.done
 }

@@ -5,46 +5,43 @@ import (
 	"cmp"
 	"io"
 	"slices"
+	"sort"
 
 	"github.com/jenkins-token/jenkins-token/internal/secret"
 )
 
-// replacement stands where a secret was.
-const replacement = "***"
+const (
+	// replacement is written in place of a secret.
+	replacement = "***"
 
-// telling is the length in bytes from which the beginning of a secret is worth
-// hiding, when the output ends in the middle of one.
-const telling = 8
+	// maxVisible is how many bytes at the beginning of a secret may appear at the end of
+	// a line. A line whose last byte could begin a secret need not wait for the next.
+	maxVisible = 3
 
-// loose is how many bytes of a secret may stand at the end of a line without being
-// hidden: a line that waits for the next because its last byte could begin a secret
-// would be a nuisance.
-const loose = 3
+	// minPartial is how many bytes of a secret are worth redacting when the output ends
+	// before the rest of it.
+	minPartial = 8
+)
 
-// redactor writes what it is given with secrets replaced, wherever the borders
-// between its writes fall, and wherever the text is broken into lines: base64 wraps
-// at column 76, and what it prints of a long text has a line end inside the secret.
-// It holds back only what may be the beginning of a secret. Of secrets that overlap
-// the first, and of those the longest, is replaced.
+// Redactor is a writer that replaces secrets by *** in what it passes on.
 //
-// A line end is \n, \r or \r\n. Two in a row, a blank line, are text: no secret goes
-// on behind them. So what is held back is at most three times as long as the longest
-// secret, whatever the command prints.
-type redactor struct {
-	w       io.Writer
-	secrets [][]byte // longest first
-	longest int
-	held    []byte
-	before  byte // the last byte in front of what is held, 0 at the beginning
+//   - No secret gets through, however the text is divided into writes, and neither if
+//     line ends divide the secret: base64 wraps at column 76. A line end is \n, \r or
+//     \r\n; a blank line ends a secret. If a line ends after the first one to three bytes
+//     of a secret, these bytes remain.
+//   - Of secrets that overlap it replaces the first one, and of several at the same
+//     place the longest.
+//   - It holds back only an end of the text that may begin a secret: at most three times
+//     the length of the longest secret. A complete line waits only if at least four
+//     bytes at its end may begin a secret.
+//   - It changes nothing else.
+//
+// Printing a Redactor shows no secret. It is for one goroutine.
+type Redactor struct{ state secret.Value[*redactor] }
 
-	told int    // how many bytes at the beginning of flat were written before
-	flat []byte // these, and the text at hand without its line ends
-	cuts []int  // where in the text the line ends are
-	next []int  // where in flat each secret is found next
-	out  []byte
-}
-
-func newRedactor(w io.Writer, secrets []secret.String) *redactor {
+// NewRedactor returns a Redactor that passes text on to w. It ignores empty secrets, and
+// expects no line ends in the others.
+func NewRedactor(w io.Writer, secrets []secret.String) *Redactor {
 	r := &redactor{w: w}
 	for _, s := range secrets {
 		if !s.Empty() {
@@ -56,18 +53,51 @@ func newRedactor(w io.Writer, secrets []secret.String) *redactor {
 		r.longest = len(r.secrets[0])
 	}
 	r.next = make([]int, len(r.secrets))
-	return r
+	return &Redactor{secret.Hold(r)}
 }
 
-// Write implements io.Writer.
-func (r *redactor) Write(p []byte) (int, error) {
+// Write implements [io.Writer]. It returns the errors of the writer below.
+func (r *Redactor) Write(p []byte) (int, error) { return len(p), r.state.Reveal().write(p) }
+
+// Close ends the text and writes what is held back. That is not a whole secret; if it is
+// eight bytes of one or more, it is replaced, too.
+func (r *Redactor) Close() error { return r.state.Reveal().close() }
+
+// redactor works on flat, the text without its line ends, and translates positions back
+// to the text.
+type redactor struct {
+	w       io.Writer
+	secrets [][]byte // the longest first
+	longest int
+
+	held []byte // what was not passed on yet
+	last byte   // the byte in front of held, 0 at the beginning
+
+	context  int    // bytes at the beginning of flat that were passed on before
+	flat     []byte // context, and the text without its line ends
+	lineEnds []int  // positions in the text of the bytes that flat leaves out
+	next     []int  // positions in flat where each secret occurs next
+	out      []byte
+}
+
+func (r *redactor) write(p []byte) error {
 	text := append(r.held, p...)
-	rest := r.replace(text)
+	rest := r.redact(text)
 	if rest > 0 {
-		r.before = text[rest-1]
+		r.last = text[rest-1]
 	}
 	r.held = append(text[:0], text[rest:]...)
-	return len(p), r.flush()
+	return r.flush()
+}
+
+func (r *redactor) close() error {
+	r.out = append(r.out[:0], r.held...)
+	r.flatten(r.held)
+	if r.partial(0, 1) >= minPartial {
+		r.out = append(r.out[:0], replacement...)
+	}
+	r.held = nil
+	return r.flush()
 }
 
 func (r *redactor) flush() error {
@@ -78,92 +108,84 @@ func (r *redactor) flush() error {
 	return err
 }
 
-// Close writes what is held back: no secret, for that is over, but perhaps the
-// larger part of one.
-func (r *redactor) Close() error {
-	r.out = append(r.out[:0], r.held...)
-	r.squeeze(r.held)
-	if r.beginning(0, 1) >= telling {
-		r.out = append(r.out[:0], replacement...)
-	}
-	r.held = nil
-	return r.flush()
-}
-
-// replace fills out with the text that can be told, and returns where the rest
-// begins.
-func (r *redactor) replace(text []byte) int {
-	r.squeeze(text)
+// redact sets out to the redacted text, as far as it can be passed on, and returns the
+// position of the rest.
+func (r *redactor) redact(text []byte) int {
+	r.flatten(text)
 	r.out = r.out[:0]
 	for i := range r.next {
 		r.next[i] = -1
 	}
 	least := 1
 	if n := len(text); n > 0 && (text[n-1] == '\n' || text[n-1] == '\r') {
-		least = loose + 1
+		least = maxVisible + 1
 	}
-	told, held := 0, r.beginning(0, least)
+	done := 0 // text before this position is in out
+	partial := r.partial(0, least)
 	for from := 0; ; {
-		at, n := r.find(from)
-		if len(r.flat)-held < from {
-			held = r.beginning(from, least)
+		at, length := r.find(from)
+		if len(r.flat)-partial < from {
+			partial = r.partial(from, least)
 		}
-		// A longer secret may begin before one that is whole.
-		if held > 0 && len(r.flat)-held <= at {
-			at = len(r.flat) - held
-			n = 0
+		// A longer secret may begin before one that is complete.
+		if partial > 0 && len(r.flat)-partial <= at {
+			at, length = len(r.flat)-partial, 0
 		}
-		if n == 0 {
-			rest := len(text)
-			if at < len(r.flat) {
-				rest = max(told, r.begin(at, len(r.flat)-at))
-			}
-			r.out = append(r.out, text[told:rest]...)
-			// Of what stands before the rest, a few bytes may begin a secret all the same.
-			before := at
-			for before < len(r.flat) && r.origin(before) < rest {
-				before++
-			}
-			keep := min(loose, before-from)
-			r.told = copy(r.flat, r.flat[before-keep:before])
+		if length == 0 {
+			rest := max(done, r.start(at, len(r.flat)-at))
+			r.out = append(r.out, text[done:rest]...)
+			r.keepContext(from, at, rest)
 			return rest
 		}
-		begin := max(told, r.begin(at, n))
-		r.out = append(r.out, text[told:begin]...)
+		start := max(done, r.start(at, length))
+		r.out = append(r.out, text[done:start]...)
 		r.out = append(r.out, replacement...)
-		told, from = r.origin(at+n-1)+1, at+n
+		from = at + length
+		done = r.position(from-1) + 1
 	}
 }
 
-// squeeze makes flat and cuts of what was told before and a text.
-func (r *redactor) squeeze(text []byte) {
-	r.flat, r.cuts = r.flat[:r.told], r.cuts[:0]
+// keepContext keeps the last bytes in front of rest: the beginning of a secret may be
+// visible there. Nothing before from belongs to it, and at is a position in flat that is
+// not behind rest.
+func (r *redactor) keepContext(from, at, rest int) {
+	end := at
+	for r.position(end) < rest {
+		end++
+	}
+	n := min(maxVisible, end-from)
+	r.context = copy(r.flat, r.flat[end-n:end])
+}
+
+// flatten sets flat and lineEnds for a text that follows the context.
+func (r *redactor) flatten(text []byte) {
+	r.flat, r.lineEnds = r.flat[:r.context], r.lineEnds[:0]
 	newline, carriage := -1, -1 // the next of each
-	for from := 0; from < len(text); {
-		newline, carriage = next(text, '\n', newline, from), next(text, '\r', carriage, from)
-		cut := min(newline, carriage)
-		r.flat = append(r.flat, text[from:cut]...)
-		if cut == len(text) {
+	for from := 0; ; {
+		newline, carriage = indexByte(text, '\n', newline, from), indexByte(text, '\r', carriage, from)
+		end := min(newline, carriage)
+		r.flat = append(r.flat, text[from:end]...)
+		if end == len(text) {
 			return
 		}
-		before := r.before
-		if cut > 0 {
-			before = text[cut-1]
+		previous := r.last
+		if end > 0 {
+			previous = text[end-1]
 		}
-		if blank := before == '\n' || before == '\r' && text[cut] == '\r'; blank {
-			r.flat = append(r.flat, text[cut])
+		if blank := previous == '\n' || previous == '\r' && text[end] == '\r'; blank {
+			r.flat = append(r.flat, text[end]) // no secret has such a byte
 		} else {
-			r.cuts = append(r.cuts, cut)
+			r.lineEnds = append(r.lineEnds, end)
 		}
-		from = cut + 1
+		from = end + 1
 	}
 }
 
-// next is where in text a byte is found at from or later, the length of text for
-// nowhere; at is where it was found last.
-func next(text []byte, b byte, at, from int) int {
-	if at >= from {
-		return at
+// indexByte returns the first position of b in text at from or later, and the length of
+// text if there is none. A known position saves the search if it is not before from.
+func indexByte(text []byte, b byte, known, from int) int {
+	if known >= from {
+		return known
 	}
 	if n := bytes.IndexByte(text[from:], b); n >= 0 {
 		return from + n
@@ -171,54 +193,52 @@ func next(text []byte, b byte, at, from int) int {
 	return len(text)
 }
 
-// origin is where in the text a byte of flat stands, negative for what was told
-// before.
-func (r *redactor) origin(at int) int {
-	at -= r.told
+// position translates a position in flat to one in the text; it is negative in the
+// context.
+func (r *redactor) position(at int) int {
+	at -= r.context
 	if at < 0 {
 		return at
 	}
-	before, _ := slices.BinarySearchFunc(r.cuts, at+1, func(cut, at int) int {
-		i, _ := slices.BinarySearch(r.cuts, cut)
-		return cmp.Compare(cut-i, at)
-	})
+	before := sort.Search(len(r.lineEnds), func(i int) bool { return r.lineEnds[i]-i > at })
 	return at + before
 }
 
-// begin is where in the text hiding a secret begins that has so many bytes from one of
-// flat on: there, or behind the line end that follows on a few of them.
-func (r *redactor) begin(at, length int) int {
-	for n := min(loose, length-1); n > 0; n-- {
-		if here := r.origin(at + n); here > r.origin(at+n-1)+1 || at+n == r.told {
+// start returns the position in the text where the replacement of a secret of that
+// length at a position in flat begins. Up to maxVisible bytes in front of a line end
+// stay outside: they may have been passed on already.
+func (r *redactor) start(at, length int) int {
+	for n := min(maxVisible, length-1); n > 0; n-- {
+		if here := r.position(at + n); here > r.position(at+n-1)+1 || at+n == r.context {
 			return here
 		}
 	}
-	return max(0, r.origin(at))
+	return max(0, r.position(at))
 }
 
-// find returns the first secret in flat at from or later, and its length; the end of
-// flat and 0 for none. Each secret is looked for only once the last find of it is
-// behind.
-func (r *redactor) find(from int) (at, n int) {
+// find returns position and length of the first secret in flat at from or later, or the
+// length of flat and 0. It searches for a secret only when the position known for it has
+// been passed.
+func (r *redactor) find(from int) (at, length int) {
 	at = len(r.flat)
 	for i, s := range r.secrets {
 		if r.next[i] < from {
 			r.next[i] = len(r.flat)
-			if j := bytes.Index(r.flat[from:], s); j >= 0 {
-				r.next[i] = from + j
+			if n := bytes.Index(r.flat[from:], s); n >= 0 {
+				r.next[i] = from + n
 			}
 		}
 		if r.next[i] < at {
-			at, n = r.next[i], len(s)
+			at, length = r.next[i], len(s)
 		}
 	}
-	return at, n
+	return at, length
 }
 
-// beginning is the length of the longest end of flat, from an index on, with which a
-// secret that is not whole may begin; 0 where it is shorter than least.
-func (r *redactor) beginning(from, least int) int {
-	for n := min(len(r.flat)-from, r.longest-1); n >= least; n-- {
+// partial returns the length of the longest end of flat, at from or later, that is the
+// beginning of a secret but not all of it; 0 if it is shorter than least.
+func (r *redactor) partial(from, least int) int {
+	for n := min(len(r.flat)-from, r.longest); n >= least; n-- {
 		end := r.flat[len(r.flat)-n:]
 		for _, s := range r.secrets {
 			if len(s) > n && s[0] == end[0] && bytes.HasPrefix(s, end) {

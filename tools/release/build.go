@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -12,7 +14,11 @@ import (
 	"strings"
 )
 
-const checksumFile = "checksums.txt"
+const (
+	checksumFile = "checksums.txt"
+	licensesFile = "licenses.md"
+	source       = "https://github.com/jenkins-token/jenkins-token"
+)
 
 // target is a platform, by Go's names.
 type target struct{ os, arch string }
@@ -35,8 +41,8 @@ var targets = []target{
 	{"windows", "amd64"}, {"windows", "arm64"},
 }
 
-// build writes the program for each target, and the emulator for those of
-// Linux, to out. The same sources, version and Go release give the same bytes.
+// build writes the program for each target, the emulator for those of Linux, and their
+// licences to out. The same sources, version and Go release give the same bytes.
 func build(ctx context.Context, repository string, v version, out string, targets []target) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
@@ -51,7 +57,28 @@ func build(ctx context.Context, repository string, v version, out string, target
 			}
 		}
 	}
+	licenses, err := os.Create(filepath.Join(out, licensesFile))
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(script(ctx, repository, licenses, "tools/licenses.sh"), licenses.Close()); err != nil {
+		return err
+	}
 	return checksums(out)
+}
+
+// script runs a script of the repository there.
+func script(ctx context.Context, repository string, stdout io.Writer, name string, args ...string) error {
+	cmd := exec.CommandContext(ctx, "sh", append([]string{name}, args...)...)
+	cmd.Dir = repository
+	// With flags of the environment go list might see other modules than compile.
+	cmd.Env = append(os.Environ(), "GOFLAGS=", "GOEXPERIMENT=")
+	var failed bytes.Buffer
+	cmd.Stdout, cmd.Stderr = stdout, &failed
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", name, err, failed.String())
+	}
+	return nil
 }
 
 func compile(ctx context.Context, repository string, v version, t target, pkg, file string) error {

@@ -71,20 +71,6 @@ func TestTheCommandsThatVerifyARebuild(t *testing.T) {
 	sh(t, dir, "cmp again/checksums.txt dist/checksums.txt")
 }
 
-func TestEveryModuleCompiledInIsExplained(t *testing.T) {
-	t.Parallel()
-	dirs, err := modules(t.Context(), repository)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(read(t, repository, "docs/dependencies.md"))
-	for _, module := range slices.Sorted(maps.Keys(dirs)) {
-		if !strings.Contains(text, "`"+module) {
-			t.Errorf("docs/dependencies.md does not say why %s is there", module)
-		}
-	}
-}
-
 func TestTheChangelogHasASectionToRelease(t *testing.T) {
 	t.Parallel()
 	text := string(read(t, repository, "CHANGELOG.md"))

@@ -3,13 +3,17 @@ package main
 import (
 	"archive/tar"
 	"bytes"
+	"context"
+	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
 	"os"
-	"path"
 	"path/filepath"
-	"slices"
+	"regexp"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -21,64 +25,77 @@ import (
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
 
-// content is what an image holds and says.
+// content is an image. What it holds is up to tools/image.sh.
 type content struct {
-	program     string
-	links       []string // further names of the program
-	roots       bool     // whether it has certificates to trust
-	title       string
-	description string
-	config      v1.Config
+	program string
+	config  v1.Config         // more than the Dockerfile says
+	labels  map[string]string // other than those of the Dockerfile
 }
 
 // action is the image of the action: what the last stage of the Dockerfile gives.
-var action = content{
-	program:     "jenkins-token",
-	links:       []string{"create", "revoke", "revoke-uuid", "sweep"},
-	roots:       true,
-	title:       "jenkins-token",
-	description: "Gives a CI job a short-lived, named Jenkins API token and revokes it",
-	config:      v1.Config{Entrypoint: []string{"/bin/jenkins-token"}},
-}
+var action = content{program: "jenkins-token"}
 
 // emulated is the image of the emulated Jenkins, for a workflow's services.
 var emulated = content{
-	program:     "jenkins-emulator",
-	title:       "jenkins-emulator",
-	description: "An emulated Jenkins controller for tests: users, crumbs and API tokens",
+	program: "jenkins-emulator",
 	config: v1.Config{
 		Entrypoint:   []string{"/bin/jenkins-emulator"},
 		Env:          []string{"JENKINS_EMULATOR_ADDR=0.0.0.0:8080"},
 		ExposedPorts: map[string]struct{}{"8080/tcp": {}},
 		Healthcheck:  &v1.HealthConfig{Test: []string{"CMD", "/bin/jenkins-emulator", "--check"}, Interval: 2 * time.Second, Timeout: 5 * time.Second, Retries: 5},
 	},
+	labels: map[string]string{
+		"org.opencontainers.image.title":       "jenkins-emulator",
+		"org.opencontainers.image.description": "An emulated Jenkins controller for tests: users, crumbs and API tokens",
+	},
 }
 
-const (
-	source  = "https://github.com/jenkins-token/jenkins-token"
-	licence = "Apache-2.0"
+var (
+	entrypointLine = regexp.MustCompile(`(?m)^ENTRYPOINT (\[.+\])$`)
+	labelPair      = regexp.MustCompile(`(org\.opencontainers\.image\.[a-z]+)="([^"]*)"`)
 )
 
-func (c content) labels() map[string]string {
-	return map[string]string{
-		"org.opencontainers.image.title":       c.title,
-		"org.opencontainers.image.description": c.description,
-		"org.opencontainers.image.source":      source,
-		"org.opencontainers.image.licenses":    licence,
+// configuration is what the last stage of the Dockerfile says, and what the image has
+// beyond that.
+func (c content) configuration(repository string) (v1.Config, error) {
+	text, err := os.ReadFile(filepath.Join(repository, "Dockerfile"))
+	if err != nil {
+		return v1.Config{}, err
 	}
+	stage := text[bytes.LastIndex(text, []byte("\nFROM ")):]
+	entrypoint, labels := entrypointLine.FindSubmatch(stage), labelPair.FindAllSubmatch(stage, -1)
+	if entrypoint == nil || len(labels) == 0 {
+		return v1.Config{}, errors.New("the last stage of the Dockerfile has no ENTRYPOINT or no LABEL")
+	}
+	config := *c.config.DeepCopy()
+	if config.Entrypoint == nil {
+		if err := json.Unmarshal(entrypoint[1], &config.Entrypoint); err != nil {
+			return v1.Config{}, fmt.Errorf("ENTRYPOINT of the Dockerfile: %w", err)
+		}
+	}
+	config.Labels = map[string]string{}
+	for _, label := range labels {
+		config.Labels[string(label[1])] = string(label[2])
+	}
+	maps.Copy(config.Labels, c.labels)
+	return config, nil
 }
 
 // writeLayout makes the image for every platform of Linux from the programs in
 // dir and writes it to a new OCI layout. It returns the digest of its index.
-func writeLayout(repository string, what content, v version, dir, to string) (v1.Hash, error) {
-	annotations := what.labels()
+func writeLayout(ctx context.Context, repository string, what content, v version, dir, to string) (v1.Hash, error) {
+	config, err := what.configuration(repository)
+	if err != nil {
+		return v1.Hash{}, err
+	}
+	annotations := maps.Clone(config.Labels)
 	annotations["org.opencontainers.image.version"] = v.number()
 	index := mutate.Annotations(mutate.IndexMediaType(empty.Index, types.OCIImageIndex), annotations).(v1.ImageIndex)
 	for _, t := range targets {
 		if t.os != "linux" {
 			continue
 		}
-		image, err := what.image(repository, dir, t)
+		image, err := what.image(ctx, repository, config, dir, t)
 		if err != nil {
 			return v1.Hash{}, fmt.Errorf("image for %s: %w", t, err)
 		}
@@ -97,8 +114,8 @@ func writeLayout(repository string, what content, v version, dir, to string) (v1
 	return index.Digest()
 }
 
-func (c content) image(repository, dir string, t target) (v1.Image, error) {
-	files, err := c.layer(repository, filepath.Join(dir, t.file(c.program)))
+func (c content) image(ctx context.Context, repository string, config v1.Config, dir string, t target) (v1.Image, error) {
+	files, err := c.layer(ctx, repository, filepath.Join(dir, t.file(c.program)))
 	if err != nil {
 		return nil, err
 	}
@@ -118,65 +135,74 @@ func (c content) image(repository, dir string, t target) (v1.Image, error) {
 	}
 	file = file.DeepCopy()
 	file.OS, file.Architecture = t.os, t.arch
-	file.Config = *c.config.DeepCopy()
-	file.Config.Labels = c.labels()
+	file.Config = config
 	return mutate.ConfigFile(image, file)
 }
 
-// layer is the image's only layer: no owner but root, and no time but zero.
-func (c content) layer(repository, program string) ([]byte, error) {
-	type entry struct {
-		name, link string
-		mode       int64
-		content    []byte
-	}
-	binary, err := os.ReadFile(program)
+// layer is the image's only layer: what tools/image.sh makes, in the order of names, with
+// no owner but root and no time but zero.
+func (c content) layer(ctx context.Context, repository, program string) (_ []byte, err error) {
+	temp, err := os.MkdirTemp("", "jenkins-token-image-")
 	if err != nil {
 		return nil, err
 	}
-	entries := []entry{
-		{name: "bin/", mode: 0o755},
-		{name: "tmp/", mode: 0o1777},
-		{name: "usr/", mode: 0o755},
-		{name: "usr/share/", mode: 0o755},
-		{name: "usr/share/licenses/", mode: 0o755},
-		{name: "bin/" + c.program, mode: 0o755, content: binary},
+	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
+	root, certificates := filepath.Join(temp, "root"), filepath.Join(temp, "cert.pem")
+	if err := os.WriteFile(certificates, roots(), 0o600); err != nil {
+		return nil, err
 	}
-	for _, link := range c.links {
-		entries = append(entries, entry{name: "bin/" + link, mode: 0o777, link: c.program})
+	if program, err = filepath.Abs(program); err != nil {
+		return nil, err
 	}
-	if c.roots {
-		entries = append(entries, entry{name: "etc/", mode: 0o755}, entry{name: "etc/ssl/", mode: 0o755}, entry{name: "etc/ssl/cert.pem", mode: 0o644, content: roots()})
+	if err := script(ctx, repository, io.Discard, "tools/image.sh", root, c.program, program, certificates); err != nil {
+		return nil, err
 	}
-	for _, file := range []string{"LICENSE", licencesFile} {
-		text, err := os.ReadFile(filepath.Join(repository, file))
-		if err != nil {
-			return nil, err
-		}
-		entries = append(entries, entry{name: "usr/share/licenses/" + path.Base(file), mode: 0o644, content: text})
-	}
-	slices.SortFunc(entries, func(a, b entry) int { return bytes.Compare([]byte(a.name), []byte(b.name)) })
 	var buffer bytes.Buffer
 	w := tar.NewWriter(&buffer)
-	for _, e := range entries {
-		header := &tar.Header{Name: e.name, Mode: e.mode, Size: int64(len(e.content)), Typeflag: tar.TypeReg, ModTime: time.Unix(0, 0), Format: tar.FormatUSTAR}
-		switch {
-		case e.link != "":
-			header.Typeflag, header.Linkname = tar.TypeSymlink, e.link
-		case e.content == nil:
-			header.Typeflag = tar.TypeDir
+	err = filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || path == root {
+			return err
 		}
-		if err := w.WriteHeader(header); err != nil {
-			return nil, err
-		}
-		if _, err := w.Write(e.content); err != nil {
-			return nil, err
-		}
-	}
-	if err := w.Close(); err != nil {
+		return addFile(w, root, path)
+	})
+	if err := errors.Join(err, w.Close()); err != nil {
 		return nil, err
 	}
 	return buffer.Bytes(), nil
+}
+
+func addFile(w *tar.Writer, root, path string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	link := ""
+	if info.Mode()&fs.ModeSymlink != 0 {
+		if link, err = os.Readlink(path); err != nil {
+			return err
+		}
+	}
+	from, err := tar.FileInfoHeader(info, link)
+	if err != nil {
+		return err
+	}
+	name, err := filepath.Rel(root, path)
+	if err != nil {
+		return err
+	}
+	header := &tar.Header{Name: name, Linkname: link, Mode: from.Mode, Size: from.Size, Typeflag: from.Typeflag, ModTime: time.Unix(0, 0), Format: tar.FormatUSTAR}
+	if info.IsDir() {
+		header.Name += "/"
+	}
+	if err := w.WriteHeader(header); err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(content)
+	return err
 }
 
 // roots are Mozilla's, as the Go project publishes them: a module, so go.sum

@@ -6,15 +6,19 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
+	"debug/buildinfo"
 	"debug/elf"
 	"encoding/hex"
 	"errors"
 	"io"
 	"log"
+	"maps"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -55,7 +59,7 @@ func TestAReleaseHasAProgramForEveryTargetAndItsChecksum(t *testing.T) {
 		sum, name, _ := strings.Cut(strings.TrimSpace(line), "  ")
 		sums[name] = sum
 	}
-	want := []string{"jenkins-emulator-linux-amd64", "jenkins-emulator-linux-arm64"}
+	want := []string{licensesFile, "jenkins-emulator-linux-amd64", "jenkins-emulator-linux-arm64"}
 	for _, target := range []string{"linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64", "windows-amd64.exe", "windows-arm64.exe"} {
 		want = append(want, "jenkins-token-"+target)
 	}
@@ -71,6 +75,37 @@ func TestAReleaseHasAProgramForEveryTargetAndItsChecksum(t *testing.T) {
 	program := filepath.Join(dir, "jenkins-token-linux-amd64")
 	if out, err := exec.Command(program, "version").CombinedOutput(); err != nil || !strings.HasPrefix(string(out), "jenkins-token v1.2.3 (commit "+first.commit+", ") {
 		t.Errorf("version: got %q, %v", out, err)
+	}
+}
+
+// TestLicencesAreThoseOfWhatIsCompiledIn compares with what the programs for all targets
+// say of themselves.
+func TestLicencesAreThoseOfWhatIsCompiledIn(t *testing.T) {
+	dir := programs(t)
+	headings := map[string]bool{}
+	for _, found := range regexp.MustCompile("(?m)^## (.+)\n\n```text\n\\s*\\S").FindAllSubmatch(read(t, dir, licensesFile), -1) {
+		headings[string(found[1])] = true
+	}
+	want := map[string]bool{"Go's standard library": true}
+	files, err := filepath.Glob(filepath.Join(dir, "jenkins-*"))
+	if err != nil || len(files) != 8 {
+		t.Fatalf("got the programs %v, %v", files, err)
+	}
+	explained := string(read(t, repository, "docs/dependencies.md"))
+	for _, file := range files {
+		info, err := buildinfo.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, module := range info.Deps {
+			want[module.Path] = true
+			if !strings.Contains(explained, "`"+module.Path) {
+				t.Errorf("docs/dependencies.md does not say why %s is there", module.Path)
+			}
+		}
+	}
+	if !maps.Equal(headings, want) {
+		t.Errorf("got licences of %v, want %v", slices.Sorted(maps.Keys(headings)), slices.Sorted(maps.Keys(want)))
 	}
 }
 
@@ -93,7 +128,7 @@ func TestASecondBuildGivesTheSameBytes(t *testing.T) {
 func layoutOf(t *testing.T, what content) (dir, digest string) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "layout")
-	hash, err := writeLayout(repository, what, first, programs(t), dir)
+	hash, err := writeLayout(t.Context(), repository, what, first, programs(t), dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ import (
 
 const usage = `release COMMAND [FLAG]...
 
-  build     --version V+COMMIT --out DIR     programs for all targets, and their checksums
+  build     --version V+COMMIT --out DIR     programs for all targets, licences, and checksums
   checksums --out DIR                        checksums.txt of every file in DIR
   image     --version V --out DIR --layout DIR [--emulator]
                                              OCI layout of the image for all its platforms
@@ -31,7 +31,6 @@ const usage = `release COMMAND [FLAG]...
                                              makes every action use the published image and the programs in DIR
   notes     --version V [--image REF@DIGEST] the section of CHANGELOG.md
   moving    --version V                      versions that are to move to V (1.2, 1); released tags on standard input
-  licenses  [--check]                        docs/licenses.md: licences of what is compiled in
 `
 
 func main() {
@@ -64,7 +63,6 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 		to       = flags.String("to", "", "")
 		ref      = flags.String("image", "", "")
 		emulator = flags.Bool("emulator", false, "")
-		check    = flags.Bool("check", false, "")
 		v        version
 	)
 	flags.TextVar(&v, "version", version{}, "")
@@ -89,7 +87,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 		if *emulator {
 			what = emulated
 		}
-		digest, err := writeLayout(".", what, v, *out, *dir)
+		digest, err := writeLayout(ctx, ".", what, v, *out, *dir)
 		if err != nil {
 			return err
 		}
@@ -122,8 +120,6 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 			fmt.Fprintln(stdout, prefix)
 		}
 		return nil
-	case name == "licenses" && given():
-		return licenses(ctx, ".", *check)
 	}
 	return errUsage
 }

@@ -209,13 +209,6 @@ func TestNotesNameTheImage(t *testing.T) {
 	}
 }
 
-func TestLicencesAreThoseOfWhatIsCompiledIn(t *testing.T) {
-	t.Parallel()
-	if err := licenses(t.Context(), repository, true); err != nil {
-		t.Error(err)
-	}
-}
-
 func TestCommandsRefuseWrongUse(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string][]string{

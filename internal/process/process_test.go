@@ -16,7 +16,11 @@ import (
 
 	"github.com/jenkins-token/jenkins-token/internal/process"
 	"github.com/jenkins-token/jenkins-token/internal/secret"
+	"github.com/jenkins-token/jenkins-token/internal/secret/secrettest"
 )
+
+// wait is a part of a script that waits for signals, for half a minute at most.
+const wait = `i=0; while [ $((i+=1)) -lt 2000 ]; do sleep 0.01; done`
 
 // shell is a command that runs a script.
 func shell(script string) process.Command {
@@ -47,10 +51,10 @@ func TestTheExitCodeIsThatOfAShell(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := start(t, shell(row.script))
-			if got := p.Wait(nil, nil); got.Code != row.want || got.Asked {
+			if got := p.Wait(nil, nil); got.Code != row.want || got.StopRequested {
 				t.Errorf("got %+v, want code %d, and not asked to end", got, row.want)
 			}
-			p.Finish()
+			p.FlushOutput()
 		})
 	}
 }
@@ -72,8 +76,21 @@ func TestOutputIsRedactedOnItsWay(t *testing.T) {
 	c.Stdin = file(t, "from SECRET input\n")
 	p := start(t, c)
 	p.Wait(nil, nil)
-	p.Finish()
+	p.FlushOutput()
 	if got, want := out.String()+errs.String(), "a ***\nfrom *** input\na ***\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestTheEndOfTheOutputIsNotLost(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	c := shell("printf 'a SEC'")
+	c.Stdout, c.Redact = &out, []secret.String{secret.New("SECRET")}
+	p := start(t, c)
+	p.Wait(nil, nil)
+	p.FlushOutput()
+	if got, want := out.String(), "a SEC"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -85,7 +102,7 @@ func TestTwoStreamsToOneFileKeepTheirOrder(t *testing.T) {
 	c.Stdout, c.Stderr, c.Redact = both, both, []secret.String{secret.New("SECRET")}
 	p := start(t, c)
 	p.Wait(nil, nil)
-	p.Finish()
+	p.FlushOutput()
 	got, err := os.ReadFile(both.Name())
 	if err != nil {
 		t.Fatal(err)
@@ -148,7 +165,7 @@ func TestSignalsReachTheCommandAndItsChildren(t *testing.T) {
 	t.Parallel()
 	c := shell(`
 		trap 'wait; echo child; exit 4' TERM
-		sh -c 'trap "echo grandchild; exit" TERM; echo ready; while :; do sleep 0.01; done' &
+		sh -c 'trap "echo grandchild; exit" TERM; echo ready; ` + wait + `' &
 		wait`)
 	p, out := reading(t, c)
 	signals := make(chan os.Signal, 1)
@@ -157,7 +174,7 @@ func TestSignalsReachTheCommandAndItsChildren(t *testing.T) {
 	signals <- syscall.SIGTERM
 	expect(t, out, "grandchild")
 	expect(t, out, "child")
-	if got := <-ended; got != (process.Exit{Code: 4, Asked: true}) {
+	if got := <-ended; got != (process.Exit{Code: 4, StopRequested: true}) {
 		t.Errorf("got %+v, want code 4, and asked to end", got)
 	}
 }
@@ -168,7 +185,7 @@ func TestSignalsThatArePassedOn(t *testing.T) {
 		for s in HUP QUIT USR1 USR2 WINCH CONT PIPE; do trap "echo $s" $s; done
 		trap 'echo over; exit' TERM
 		echo ready
-		while :; do sleep 0.01; done`)
+		` + wait)
 	p, out := reading(t, c)
 	signals := make(chan os.Signal)
 	ended := background(p, signals)
@@ -211,14 +228,14 @@ func TestTheSecondRequestToEndKills(t *testing.T) {
 	t.Parallel()
 	c := shell(`
 		trap '' INT TERM
-		sh -c 'echo ready; while :; do sleep 0.01; done'`)
+		sh -c 'echo ready; ` + wait + `'`)
 	p, out := reading(t, c)
 	signals := make(chan os.Signal, 2)
 	ended := background(p, signals)
 	expect(t, out, "ready")
 	signals <- syscall.SIGINT
 	signals <- syscall.SIGTERM
-	if got := <-ended; got != (process.Exit{Code: 137, Asked: true}) {
+	if got := <-ended; got != (process.Exit{Code: 137, StopRequested: true}) {
 		t.Errorf("got %+v, want code 137, and asked to end", got)
 	}
 	if out.Scan() {
@@ -226,16 +243,33 @@ func TestTheSecondRequestToEndKills(t *testing.T) {
 	}
 }
 
+func TestTheFirstRequestToEndIsReportedOnce(t *testing.T) {
+	t.Parallel()
+	c := shell("trap 'echo USR1' USR1; trap '' INT; trap 'exit 3' TERM; echo ready; " + wait)
+	p, out := reading(t, c)
+	signals, reports := make(chan os.Signal), 0
+	ended := make(chan process.Exit, 1)
+	go func() { ended <- p.Wait(signals, func() { reports++ }) }()
+	expect(t, out, "ready")
+	signals <- syscall.SIGUSR1
+	expect(t, out, "USR1")
+	signals <- syscall.SIGINT
+	signals <- syscall.SIGTERM
+	if got := <-ended; !got.StopRequested || reports != 1 {
+		t.Errorf("got %+v and %d reports, want a request to stop and one report", got, reports)
+	}
+}
+
 func TestWhatHoldsThePipeDelaysNothing(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	c := shell("sleep 3600 & echo $!")
+	c := shell("sleep 30 & echo $!")
 	c.Stdout = &out
 	p := start(t, c)
 	if got := p.Wait(nil, nil); got.Code != 0 {
 		t.Fatalf("got code %d, want 0", got.Code)
 	}
-	p.Finish()
+	p.FlushOutput()
 	pid, err := strconv.Atoi(strings.TrimSpace(out.String()))
 	if err != nil {
 		t.Fatalf("got %q, want the number of a process", out.String())
@@ -261,13 +295,13 @@ func (g *gate) Write(p []byte) (int, error) {
 func TestASlowReaderGetsEverything(t *testing.T) {
 	t.Parallel()
 	g := &gate{reached: make(chan struct{}), let: make(chan struct{})}
-	c := shell("head -c 60000 /dev/zero; sleep 3600 & echo $!")
+	c := shell("head -c 60000 /dev/zero; sleep 30 & echo $!")
 	c.Stdout = g
 	p := start(t, c)
 	<-g.reached
 	p.Wait(nil, nil)
 	finished := make(chan struct{})
-	go func() { p.Finish(); close(finished) }()
+	go func() { p.FlushOutput(); close(finished) }()
 	close(g.let)
 	<-finished
 	zeros, rest := 0, strings.TrimLeft(g.String(), "\x00")
@@ -292,6 +326,17 @@ func TestAReaderThatGoesAwayEndsTheCommand(t *testing.T) {
 	if got, want := p.Wait(nil, nil).Code, 128+int(syscall.SIGPIPE); got != want {
 		t.Errorf("got code %d, want %d", got, want)
 	}
-	p.Finish()
+	p.FlushOutput()
 	_ = w.Close()
+}
+
+func TestACommandAndItsProcessShowNoSecret(t *testing.T) {
+	t.Parallel()
+	c := shell("printf %s \"$JENKINS_API_TOKEN\"")
+	c.Env, c.Redact = secret.Hold([]string{"JENKINS_API_TOKEN=" + token}), secret.Masks("alice", secret.New(token))
+	secrettest.Hidden(t, "command", c, token, token[:20])
+	p := start(t, c)
+	p.Wait(nil, nil)
+	p.FlushOutput()
+	secrettest.Hidden(t, "process", p, token, token[:20])
 }
