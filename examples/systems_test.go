@@ -35,7 +35,7 @@ func pipelines() []pipeline {
 	}
 	return []pipeline{
 		{system: "github", file: "github/deploy.yml", schema: "github-workflows", env: github, project: "github.com/acme/web", jobs: githubJobs},
-		{system: "github", file: "github/without-docker.yml", schema: "github-workflows", env: github, project: "github.com/acme/web", tokens: 2, jobs: githubJobs},
+		{system: "github", file: "github/native.yml", schema: "github-workflows", env: github, project: "github.com/acme/web", jobs: githubJobs},
 		{system: "github", file: "github/sweep.yml", schema: "github-workflows", env: github, sweeps: true, jobs: githubJobs},
 		{system: "gitlab", file: "gitlab/.gitlab-ci.yml", schema: "gitlab-ci", given: true, project: "gitlab.example/acme/web", tokens: 2, jobs: gitlabJobs, env: map[string]string{
 			"GITLAB_CI": "true", "CI": "true", "CI_SERVER_FQDN": "gitlab.example", "CI_PROJECT_PATH": "acme/web", "CI_PIPELINE_ID": "4711", "CI_JOB_ID": "90210",
@@ -420,7 +420,7 @@ func githubJobs(w *world, text string) [][]step {
 			s.env = n.at("env").pairs()
 			action, _, ours := strings.Cut(n.at("uses").text(), "@")
 			if ours {
-				entrypoint := map[string]string{"jenkins-token/jenkins-token": "create", "jenkins-token/jenkins-token/sweep": "sweep"}[action]
+				entrypoint := map[string]string{"jenkins-token/jenkins-token": "create", "jenkins-token/jenkins-token/native": "create", "jenkins-token/jenkins-token/sweep": "sweep"}[action]
 				if entrypoint == "" {
 					w.t.Fatalf("no action %s here", action)
 				}
