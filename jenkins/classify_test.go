@@ -276,7 +276,7 @@ func TestStarting(t *testing.T) {
 	}
 	_, err = c.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 	failure(t, err, jenkins.KindUnavailable)
-	c = newClient(t, "http://"+closedPort(t), jenkins.APIToken(user, tokenText))
+	c = newClient(t, "http://"+closedPort, jenkins.APIToken(user, tokenText))
 	if _, err := c.Starting(t.Context()); err == nil {
 		t.Error("no controller: got no error, want one")
 	}

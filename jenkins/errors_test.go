@@ -31,7 +31,7 @@ func TestKindsOfConnections(t *testing.T) {
 		want jenkins.Kind
 		sent bool
 	}{
-		{"refused", func(t *testing.T) (string, []jenkins.Option) { return "http://" + closedPort(t), nil }, jenkins.KindConnect, false},
+		{"refused", func(t *testing.T) (string, []jenkins.Option) { return "http://" + closedPort, nil }, jenkins.KindConnect, false},
 		// The label is longer than DNS allows, so that no name server is asked.
 		{"unknown name", func(t *testing.T) (string, []jenkins.Option) {
 			return "https://" + strings.Repeat("a", 64) + ".invalid", nil
@@ -62,7 +62,7 @@ func TestKindsOfConnections(t *testing.T) {
 			return "https://" + listen(t, func(c net.Conn) { _, _ = io.WriteString(c, "SSH-2.0-OpenSSH\r\n") }), nil
 		}, jenkins.KindNotTLS, false},
 		{"proxy not there", func(t *testing.T) (string, []jenkins.Option) {
-			return "https://ci.example.com", []jenkins.Option{through(t, closedPort(t))}
+			return "https://ci.example.com", []jenkins.Option{through(t, closedPort)}
 		}, jenkins.KindProxy, false},
 		{"proxy refuses", func(t *testing.T) (string, []jenkins.Option) {
 			address, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {

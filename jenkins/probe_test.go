@@ -73,7 +73,7 @@ func TestProbeFails(t *testing.T) {
 		want          jenkins.Kind
 		remote, proxy string
 	}{
-		{"nothing listens", "http://" + closedPort(t), nil, jenkins.KindConnect, "", ""},
+		{"nothing listens", "http://" + closedPort, nil, jenkins.KindConnect, "", ""},
 		{"another authority", secure.URL, nil, jenkins.KindAuthority, strings.TrimPrefix(secure.URL, "https://"), ""},
 		{"no Jenkins", other, nil, jenkins.KindAnswer, strings.TrimPrefix(other, "http://"), ""},
 		{"no address of a proxy", other, broken, jenkins.KindProxyAddress, "", ""},

@@ -360,7 +360,7 @@ func TestProxyAuthorization(t *testing.T) {
 
 func TestNoProxyOfTheEnvironment(t *testing.T) {
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY"} {
-		t.Setenv(name, "http://"+closedPort(t))
+		t.Setenv(name, "http://"+closedPort)
 	}
 	c := newClient(t, "https://"+strings.Repeat("a", 64)+".invalid", jenkins.APIToken(user, tokenText))
 	_, err := c.WhoAmI(t.Context())
