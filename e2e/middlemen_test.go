@@ -347,7 +347,7 @@ http {
 	for _, p := range []passage{
 		{name: "TLS with HTTP/2", port: "tls", url: "https://127.0.0.1:{port}", http2: true},
 		{name: "mutual TLS", port: "mutual", url: "https://127.0.0.1:{port}", env: both},
-		{name: "mutual TLS without a certificate", port: "mutual 2", url: "https://127.0.0.1:{port}", want: "the server asks for a client certificate, and none was given"},
+		{name: "mutual TLS without a certificate", port: "mutual 2", url: "https://127.0.0.1:{port}", want: "the server requires a client certificate, and none was given"},
 		{name: "plain http to the port of TLS", port: "tls 2", url: "http://127.0.0.1:{port}", want: "plain http to a port that speaks TLS"},
 		{name: "a login of its own that takes the password", port: "login", url: "http://127.0.0.1:{port}", works: true,
 			want: "the new token was refused: check identity on", doctor: "the new token was refused: check identity on"},
@@ -412,7 +412,7 @@ shutdown_lifetime 0 seconds
 	target := "https://jenkins.test:" + port
 	for _, p := range []passage{
 		{name: "a login", env: proxy("http://bob:p%40ss@127.0.0.1:{{port squid}}")},
-		{name: "no login", port: "squid 2", env: proxy("http://127.0.0.1:{{port squid 2}}"), want: "407, the proxy asks for a login"},
+		{name: "no login", port: "squid 2", env: proxy("http://127.0.0.1:{{port squid 2}}"), want: "407, the proxy requires a login"},
 		{name: "a wrong login", port: "squid 3", env: proxy("http://bob:wrong@127.0.0.1:{{port squid 3}}"), want: "407, the proxy refused the login in its address"},
 		{name: "a port that is not allowed", port: "squid 4", url: "https://ci.lab.test:9", env: proxy("http://bob:p%40ss@127.0.0.1:{{port squid 4}}"), want: "the proxy does not allow connections to ci.lab.test:9"},
 		{name: "a target that is away", works: true, url: l.fill("https://ci.lab.test:{{port no server}}"), env: append(proxy("http://bob:p%40ss@127.0.0.1:{{port squid}}"), "JENKINS_TOKEN_TIMEOUT=3s"), want: "the proxy does not reach ci.lab.test"},

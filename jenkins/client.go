@@ -88,7 +88,7 @@ func WithClientCertificate(certificate, key []byte) Option {
 		pair, err := tls.X509KeyPair(certificate, key)
 		if err != nil {
 			// The cause may quote the key's PEM header; it helps nobody.
-			return errors.New("client certificate and client key are no PEM pair")
+			return errors.New("client certificate and client key are not a PEM pair")
 		}
 		c.transport.Reveal().TLSClientConfig.Certificates = []tls.Certificate{pair}
 		c.transport.Reveal().TLSClientConfig.GetClientCertificate = nil
@@ -96,21 +96,21 @@ func WithClientCertificate(certificate, key []byte) Option {
 	}
 }
 
-// WithHeaders sends further headers on every request, for a gateway. Given twice, all
+// WithHeaders sends additional headers on every request, for a gateway. Given twice, all
 // are sent.
 // Names of another form, or with a meaning of their own, are refused; see
 // [IsHeader] and [MaySet]. Proxy-Authorization reaches the controller's own origin
-// alone: it is no part of a CONNECT, and with a proxy for plain http, which would read
+// alone: it is not part of a CONNECT, and with a proxy for plain http, which would read
 // it, each request fails with [KindProxy] and is not sent.
 func WithHeaders(headers http.Header) Option {
 	return func(c *Client) error {
 		for name, values := range headers {
 			if !MaySet(name) {
-				return errors.New("a further header has a name that cannot be set")
+				return errors.New("an additional header has a name that cannot be set")
 			}
 			for _, value := range values {
 				if !IsHeader(name, value) {
-					return errors.New("a further header has a form that cannot be sent")
+					return errors.New("an additional header has a form that cannot be sent")
 				}
 				c.headers.Reveal().Add(name, value)
 			}
@@ -155,7 +155,7 @@ func WithUserAgent(agent string) Option {
 	return func(c *Client) error { c.headers.Reveal().Set("User-Agent", agent); return nil }
 }
 
-// WithUser works on the tokens of the user id in place of the login's own.
+// WithUser works on the tokens of the user id instead of the login's own.
 // Creating needs the controller's switch adminCanGenerateNewTokens; revoking
 // and renaming need Overall/Administer.
 func WithUser(id string) Option {

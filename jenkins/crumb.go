@@ -72,7 +72,7 @@ func IsReserved(name string) bool {
 }
 
 // MaySet reports whether [WithHeaders] takes a header of this name. Reserved names it
-// refuses, but for Proxy-Authorization: Google's Identity-Aware Proxy takes its ID token
+// refuses, except Proxy-Authorization: Google's Identity-Aware Proxy takes its ID token
 // there, because Authorization is the controller's own.
 func MaySet(name string) bool {
 	return !IsReserved(name) || textproto.CanonicalMIMEHeaderKey(name) == proxyAuthorization

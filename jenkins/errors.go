@@ -57,7 +57,7 @@ const (
 	KindResolve                           // the host's name is not known
 	KindProxy                             // the proxy could not be reached, or gave no valid answer
 	KindProxyAddress                      // the address of the proxy is not one
-	KindProxyLogin                        // 407: the proxy wants a login, and its address has none
+	KindProxyLogin                        // 407: the proxy requires a login, and its address has none
 	KindProxyRefused                      // 407: the proxy refused the login in its address
 	KindProxyForbidden                    // 403: the proxy does not allow connections to the controller
 	KindProxyTarget                       // 5xx: the proxy does not reach the controller
@@ -67,7 +67,7 @@ const (
 	KindHostname                          // TLS: certificate of another host
 	KindNoName                            // TLS: certificate without a subjectAltName
 	KindOldTLS                            // TLS: the server offers nothing newer than TLS 1.1
-	KindClientCertificate                 // the server asks for a client certificate, and none was given
+	KindClientCertificate                 // the server requires a client certificate, and none was given
 	KindTLSPort                           // plain http to a port that speaks TLS
 	KindCertificate                       // TLS: certificate expired, or the handshake failed
 	KindNotTLS                            // the server does not speak TLS on this port
@@ -105,7 +105,7 @@ func (k Kind) String() string {
 		KindResolve:           "unknown host",
 		KindProxy:             "proxy not reached",
 		KindProxyAddress:      "proxy address",
-		KindProxyLogin:        "proxy wants a login",
+		KindProxyLogin:        "proxy requires a login",
 		KindProxyRefused:      "proxy refused the login",
 		KindProxyForbidden:    "proxy forbids the target",
 		KindProxyTarget:       "proxy does not reach the target",
@@ -191,7 +191,7 @@ func (e *Error) what() string {
 		return "not sent again, the " + e.Credential.String() + " has not worked yet"
 	case KindRateLimit:
 		if e.RetryAfter > 0 {
-			return "429, the rate limit of the controller or of a gateway was reached, and the answer asks for a pause of " + e.RetryAfter.String()
+			return "429, the rate limit of the controller or of a gateway was reached, and the response requests a pause of " + e.RetryAfter.String()
 		}
 		return "429, the rate limit of the controller or of a gateway was reached"
 	case KindGateway:
@@ -245,7 +245,7 @@ func (e *Error) what() string {
 	case KindProxyAddress:
 		return "the address of the proxy cannot be used"
 	case KindProxyLogin:
-		return "407, the proxy asks for a login"
+		return "407, the proxy requires a login"
 	case KindProxyRefused:
 		return "407, the proxy refused the login in its address"
 	case KindProxyForbidden:
@@ -263,7 +263,7 @@ func (e *Error) what() string {
 	case KindOldTLS:
 		return "the server offers only TLS older than 1.2"
 	case KindClientCertificate:
-		return "the server asks for a client certificate, and none was given"
+		return "the server requires a client certificate, and none was given"
 	case KindTLSPort:
 		return "plain http to a port that speaks TLS"
 	case KindHostname:
@@ -287,7 +287,7 @@ func (e *Error) Is(target error) bool {
 func (e *Error) Unwrap() error { return e.Err }
 
 // Unclear reports whether the request was a POST on which Jenkins may have
-// acted although no clear answer came: a time-out, a broken connection, a 5xx,
+// acted although no clear answer came: a timeout, a broken connection, a 5xx,
 // or an answer that cannot be read.
 func (e *Error) Unclear() bool {
 	if e.Method != "POST" || !e.Sent {

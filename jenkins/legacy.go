@@ -34,7 +34,7 @@ var (
 
 // LegacyToken reads the one token of the login's own account from
 // /me/configure, which shows it to that account alone (since 1.638 / LTS
-// 1.625.2). The token has neither UUID nor Name. On servers since 2.129 it is
+// 1.625.2). The token has neither UUID nor Name. In Jenkins 2.129 and later it is
 // an error of [KindNotFound] or [KindPage].
 func (c *Client) LegacyToken(ctx context.Context) (Token, error) {
 	var token Token
@@ -91,7 +91,7 @@ func readLegacyToken(page io.Reader) (string, error) {
 // ChangeLegacyToken puts another token in the place of the account's one token
 // and returns it. The one before is dead then, for everybody who uses it.
 //
-// After an error whose [Error.Unclear] is true it may have been changed. After
+// After an error with [Error.Unclear] true it may have been changed. After
 // a 500 the change is in the controller's memory and perhaps not on its disk;
 // another change saves it.
 //

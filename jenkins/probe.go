@@ -82,7 +82,7 @@ func (c *Client) Probe(ctx context.Context) (Connection, error) {
 }
 
 // Crumb fetches a crumb and its session for the next POST, and reports whether
-// the controller wants any: with a password every POST needs one, with an API
+// the controller requires one: with a password every POST needs one, with an API
 // token none. It needs Overall/Read: without, the error is of [KindPermission].
 func (c *Client) Crumb(ctx context.Context) (wanted bool, err error) {
 	fresh, err := c.fetchCrumb(ctx)

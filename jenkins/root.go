@@ -41,7 +41,7 @@ func (e *RootError) Error() string {
 		RootHost:      "names no host",
 		RootUserInfo:  "holds a user name or a password",
 		RootQuery:     "holds a query or a fragment",
-		RootPath:      "holds a path that is no context path",
+		RootPath:      "has a path that is not a context path",
 		RootPlainHTTP: "is plain http to a host that is not loopback",
 		RootZone:      "holds an IPv6 address with a zone, which means something on this machine alone",
 		RootPage:      "is the address of a page, not the root of Jenkins",

@@ -22,7 +22,7 @@ const descriptor = "/descriptorByName/jenkins.security.ApiTokenProperty/"
 type Token struct {
 	UUID string
 	Name string
-	// Expires bounds when the controller itself ends the token: no later than this,
+	// Expires bounds when the token expires in Jenkins: no later than this,
 	// by the controller's clock, in whichever time zone it runs. The end itself is up
 	// to 26 hours earlier. The zero time means that the controller does not end the
 	// token, or was not asked to.
@@ -52,7 +52,7 @@ type TokenRequest struct {
 	// in a name make Jenkins unable to save that user at all. It need not be unique.
 	Name string
 	// Expires is until when the controller has to accept the token, at least. The zero
-	// time asks for no expiry.
+	// time means no expiry.
 	Expires time.Time
 }
 
@@ -63,11 +63,11 @@ type TokenRequest struct {
 // which no answer names (ApiTokenProperty.doGenerateNewToken and
 // ApiTokenStore.HashedToken.isExpired of 2.548). So the date sent is the earliest
 // one that ends no sooner than r.Expires in every zone from UTC-12 to UTC+14. A
-// controller whose clock is ahead of that date answers {"status":"error"} and
+// controller with a clock ahead of that date answers {"status":"error"} and
 // creates nothing. It is then asked once more, for the next day, or for a later one
 // if its Date needs that. Older controllers ignore the date.
 //
-// After an error whose [Error.Unclear] is true the token may exist.
+// After an error with [Error.Unclear] true the token may exist.
 func (c *Client) CreateToken(ctx context.Context, r TokenRequest) (Token, error) {
 	if strings.TrimSpace(r.Name) == "" || strings.ContainsFunc(r.Name, unnameable) {
 		return Token{}, errors.New("create token: not a name that Jenkins can keep")
@@ -175,7 +175,7 @@ func readCreated(body []byte, name string) (token Token, expires bool, err error
 	}
 }
 
-// RevokeToken ends a token of the client's user. Jenkins answers 200 whether or
+// RevokeToken revokes a token of the client's user. Jenkins answers 200 whether or
 // not there is such a token (ApiTokenProperty.doRevoke), so nil means that it is
 // gone only when the very token authenticated the request, or when
 // [Client.TokenExists] said so before.

@@ -19,7 +19,7 @@ import (
 var (
 	errProxy          = errors.New("the proxy's answer")
 	errProxyAddress   = errors.New("the proxy's address")
-	errProxyLogin     = errors.New("the proxy wants a login")
+	errProxyLogin     = errors.New("the proxy requires a login")
 	errProxyRefused   = errors.New("the proxy refused the login")
 	errProxyForbidden = errors.New("the proxy forbids the target")
 	errProxyTarget    = errors.New("the proxy does not reach the target")

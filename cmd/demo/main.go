@@ -109,7 +109,7 @@ func (r *runner) play(ctx context.Context, controller *jenkinstest.Jenkins) erro
 	for _, one := range tokens {
 		r.say("| %s", one.Name)
 	}
-	r.say("The name says which job of which run created the token, and when it expires.")
+	r.say("The name says which run and job created the token, and when it expires.")
 	if r.page != nil {
 		html, err := r.get(ctx, "/user/"+username+"/security/")
 		if err != nil {

@@ -139,7 +139,7 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 	if *seed != "" {
 		n, err := strconv.ParseUint(*seed, 10, 64)
 		if err != nil {
-			return usage(fmt.Errorf("--seed: %q is no number", *seed))
+			return usage(fmt.Errorf("--seed: %q is not a number", *seed))
 		}
 		opts = append(opts, jenkinstest.WithSeed(n))
 	}

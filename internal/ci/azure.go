@@ -71,7 +71,7 @@ func (a azureCommands) mask(texts ...secret.String) error {
 func (a azureCommands) Open() error { return nil }
 
 // Output sets an output variable of the step. Only the token is secret: the agent
-// hides a secret variable in all logs and gives it to no step that does not map
+// masks a secret variable in all logs and gives it to no step that does not map
 // it. Names of variables have no hyphens.
 func (a azureCommands) Output(name, value string) error {
 	properties := "variable=" + azureEscape(strings.ReplaceAll(name, "-", "_")) +

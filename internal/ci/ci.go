@@ -1,5 +1,5 @@
-// Package ci is what the surrounding CI gives and takes: what names the run, how
-// to speak to its user, where a record may lie, and how to hand a token on to
+// Package ci is what a CI system provides and accepts: what names the run, how to
+// write to its log, where a lease file may be, and how to publish a token to
 // later steps.
 //
 // One file knows one kind of systems, from the variables that its documentation
@@ -32,7 +32,7 @@ const (
 	Warning
 )
 
-// Run names a run of a job, so that a token's name tells whose it is.
+// Run names a run of a job, so that a token's name tells where it comes from.
 type Run struct {
 	Project string // host and project of the CI
 	ID      string // run and attempt
@@ -60,7 +60,7 @@ type System struct {
 	Outputs Outputs
 	// Summary adds Markdown to the page of the run: GitHub-like runners.
 	Summary func(markdown string) error
-	// IDToken asks for an ID token, and masks it: GitHub-like runners.
+	// IDToken requests an ID token, and masks it: GitHub-like runners.
 	IDToken func(ctx context.Context, transport http.RoundTripper, audience string) (secret.String, error)
 	// Runner is what the action needs of a GitHub-like runner.
 	Runner *GitHub
@@ -118,7 +118,7 @@ type Environment struct {
 	// then go to standard error.
 	Captured bool
 	// Unmasked is set when both streams are another program's too, which can send
-	// them anywhere: a mask would then show what it is to hide.
+	// them anywhere: a mask would then show the secret.
 	Unmasked bool
 }
 

@@ -47,7 +47,7 @@ func (e *AmbiguousError) Error() string {
 
 // Detect returns the system around the program, or the one that override names.
 //
-// What one system takes for a command to hide a token, another prints. So a
+// What one system reads as a command to mask a token, another prints. So a
 // variable that says GitHub in a job of GitLab must not decide: where several
 // systems are found the error is an [*AmbiguousError] and the system plain. Only
 // a system that is known to run the runners of others gives way to them.

@@ -6,19 +6,19 @@ import (
 	"strings"
 )
 
-// Files says where the record of a token may lie on a system.
+// Files says where the lease file may be on a CI system.
 type Files struct {
 	// Private is a directory of the job's own that is neither archived nor shown,
 	// and that later steps of the job see. It need not be there yet. Empty where
 	// the system has none, or none that can be told from others.
 	Private string
-	// Prefix tells the records of this job from those of others, where jobs share
+	// Prefix tells the lease files of this job from those of others, where jobs share
 	// the directory.
 	Prefix string
 	// Public are the files and directories that the system publishes, or archives
 	// when a pipeline says so.
 	Public []Public
-	// Way says where a record belongs instead.
+	// Way says where a lease file can go instead.
 	Way string
 }
 

@@ -36,7 +36,7 @@ func github() kind {
 }
 
 // GitHub is a runner that speaks GitHub's workflow commands. This file alone
-// uses go-githubactions, whose functions panic when they cannot write and open
+// uses go-githubactions. Its functions panic when they cannot write and open
 // files that are not there: guard turns both into errors.
 type GitHub struct {
 	s      Environment
@@ -139,7 +139,7 @@ func guard(f func()) (err error) {
 	return nil
 }
 
-// Say cannot fail: a message that nobody can read is no reason to leave a token.
+// Say cannot fail: a message that cannot be written must not leave a token behind.
 func (g *GitHub) Say(level Level, lines ...string) {
 	text := cleanLines(lines...)
 	_ = guard(func() {
@@ -192,7 +192,7 @@ func appendable(path string) error {
 	return f.Close()
 }
 
-// Mask hides the texts in the log from now on.
+// Mask masks the texts in the log from now on.
 func (g *GitHub) Mask(texts ...secret.String) error {
 	if g.s.Unmasked {
 		return nil
@@ -205,7 +205,7 @@ func (g *GitHub) Mask(texts ...secret.String) error {
 	return nil
 }
 
-// SaveState stores the lease for the post step, in place of an earlier one.
+// SaveState stores the lease for the post step, instead of an earlier one.
 func (g *GitHub) SaveState(lease []byte) error {
 	return g.command("state", stateFile, "save-state", stateKey, string(lease), func() { g.action.SaveState(stateKey, string(lease)) })
 }

@@ -142,7 +142,7 @@ func (s *createStore) posted() error {
 }
 
 // Save implements [lease.Store]. On standard output create writes the lease at the end
-// only: whoever reads it wants one object.
+// only: a reader expects one object.
 func (s *createStore) Save(r lease.Lease) error {
 	s.isSaved = true
 	for _, name := range r.Names {

@@ -11,7 +11,7 @@ import (
 // /dev/fd/N, /proc/self/fd/N) is read as it is, so that pipes and sockets of another user
 // can be read too, and is not passed on to child processes.
 //
-// A pipe is read until its last writer closes it. Opening and reading end with ctx, whose
+// A pipe is read until its last writer closes it. Opening and reading end with ctx; its
 // error is then returned; a goroutine can stay behind until the pipe is closed.
 func ReadGiven(ctx context.Context, path string, limit int64) ([]byte, error) {
 	type result struct {

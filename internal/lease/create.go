@@ -30,7 +30,7 @@ type Request struct {
 // Store keeps the lease while its token is created, so that whatever happens the token is
 // found again.
 type Store interface {
-	// Save stores the lease in place of the one before.
+	// Save stores the lease instead of the one before.
 	Save(Lease) error
 	// Clear removes the lease: there is no token to find.
 	Clear()
@@ -43,7 +43,7 @@ type Masker interface {
 }
 
 // Discard stores no lease and masks nothing: for a token that is passed to nobody and
-// printed nowhere, whose name is enough for a sweep.
+// printed nowhere: its name is enough for a sweep.
 type Discard struct{}
 
 // Save implements [Store].
@@ -94,7 +94,7 @@ func (e *StoreError) Error() string { return "store the lease of the token: " + 
 // Unwrap returns the cause.
 func (e *StoreError) Unwrap() error { return e.Err }
 
-// ErrColon is an owner for whom a token would be of no use, and whose lease the
+// ErrColon is an owner for whom a token would be of no use, and with a lease that the
 // post step could not read: Basic authentication ends a user name at the colon.
 var ErrColon = errors.New("the account's name has a colon, so no token of it can log in")
 

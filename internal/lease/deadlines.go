@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Grace is how long work goes on after a signal: GitHub's runner kills the
+// Grace is how long work continues after a signal: GitHub's runner kills the
 // container 7.5 s after the first.
 const Grace = 6 * time.Second
 

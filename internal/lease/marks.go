@@ -20,7 +20,7 @@ import (
 //
 // Any step can write to it, so what it says of a token needs a proof: the SHA-256 of the
 // token, or of an API token of the account. Whoever has one of them can create further
-// tokens that no post step knows of. A password or a token of an identity provider leaves no
+// tokens that no post step has a lease of. A password or a token of an identity provider leaves no
 // proof: the hash of a password could be guessed, and the other differs from step to step.
 // What is said without a proof has to be looked up on the token page. A line about a lease
 // makes create revoke its own token.

@@ -21,8 +21,8 @@ const (
 //
 //	jenkins-token:<project>:<run>:<label>:<nonce>:until-<end>
 //
-// It tells an administrator what the token is, whose, and until when it may be
-// used; and it tells a sweep which tokens are ours and over.
+// It tells an administrator what the token is, where it comes from and when it expires,
+// and a sweep which tokens are expired.
 type Name struct {
 	Project string // host and project of the CI
 	Run     string // run and attempt

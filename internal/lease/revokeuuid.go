@@ -6,7 +6,7 @@ import (
 	"github.com/jenkins-token/jenkins-token/jenkins"
 )
 
-// RevokeUUID revokes a token of the account of which only the uuid is known. Jenkins
+// RevokeUUID revokes a token of the account by its uuid alone. Jenkins
 // says 200 to the revocation of anything, so the token page is read before: a 200
 // for a token that is listed is the proof, without a login that the end of the
 // token could make a refused one. The outcome is Gone when the account has no such

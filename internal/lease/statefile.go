@@ -26,7 +26,7 @@ type StateFile struct {
 // OpenStateFile returns the runner state file at path. It need not exist yet.
 func OpenStateFile(path string) *StateFile { return &StateFile{path: path} }
 
-// Save writes a lease in place of the one that this process saved before.
+// Save writes a lease instead of the one that this process saved before.
 // Readers know a lease by its first name.
 func (s *StateFile) Save(r Lease) error {
 	line, err := r.EncodeWithoutToken()
@@ -75,7 +75,7 @@ func (s *StateFile) append(line []byte) error { return appendLine(s.path, line) 
 
 // Current returns what is known of a lease by now, and whether nothing is left to do for
 // it. The state that a runner passes to the post step can be older than the runner state file:
-// create goes on after a cancel, and can rename the token.
+// create continues after a cancel, and can rename the token.
 func (s *StateFile) Current(r Lease) (current Lease, done bool) {
 	content, err := file.ReadOwn(s.path, StateFileLimit)
 	if err != nil {

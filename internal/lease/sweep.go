@@ -69,9 +69,9 @@ type SweepResult struct {
 	Kept  int
 	Found []Swept
 	More  int // what another sweep has to take
-	// Oversized are tokens with names that are too long to read: none of ours.
+	// Oversized are tokens with names that are too long to read, so jenkins-token did not create them.
 	Oversized int
-	// Undated are tokens of ours that are past their end on this machine's clock,
+	// Undated are our tokens that are expired by this machine's clock,
 	// where the controller has not told its own. They are not revoked.
 	Undated int
 	// Left is what the sweep created for itself and could not revoke.
@@ -107,7 +107,7 @@ type Sweeper struct {
 	Advance func(revoked, total int)
 }
 
-// Sweep revokes all tokens of our grammar that the filter takes and whose end is
+// Sweep revokes all tokens of our grammar that the filter takes and that have been
 // past, or all that it takes when it names a run: whoever names a run knows that
 // it is over. With dryRun it revokes nothing.
 //

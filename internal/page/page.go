@@ -35,8 +35,8 @@ func All(root string) ([]string, error) {
 
 // Hold compares the marked sections of the document at path with what they should
 // hold, which its function gives when it is shown the section of today. A section NAME
-// stands between the lines <!-- NAME --> and <!-- /NAME -->. With update the
-// document is written anew.
+// is between the lines <!-- NAME --> and <!-- /NAME -->. With update the
+// document is rewritten.
 func Hold(t testing.TB, path string, update bool, sections map[string]func(today string) string) {
 	t.Helper()
 	content, err := os.ReadFile(path)

@@ -15,7 +15,7 @@ import (
 // Redacted stands wherever a secret would have been printed.
 const Redacted = "[redacted]"
 
-// Value is something whose every printing form is [Redacted]. The zero value is an
+// Value is something that prints as [Redacted] in every form. The zero value is an
 // absent secret.
 //
 // It holds a function and not the thing itself: of a value in an unexported field

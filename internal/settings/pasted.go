@@ -170,7 +170,7 @@ func addressFlaws(text string) []flaw {
 
 // Doubt says what is suspicious about a password that was refused, in two parts: what
 // it is, and what to do. Both are empty when there is nothing. A password may be like
-// that, so it is sent all the same.
+// that, so it is sent anyway.
 func (c Credential) Doubt() (what, cure string) {
 	if c.Kind != Password {
 		return "", ""

@@ -40,7 +40,7 @@ const (
 	Fail = "fail"
 )
 
-// What to do with servers before 2.129.
+// What to do with Jenkins before 2.129.
 const (
 	LegacyRefuse = "refuse"
 	LegacyRead   = "read"

@@ -35,7 +35,7 @@ type Source struct {
 	Flags    map[string]string // by setting, as the command line gave them
 	Lookup   func(string) (string, bool)
 	ReadFile func(string) ([]byte, error)
-	// Proxies reads the variables of proxies; nil looks at none. They are no settings:
+	// Proxies reads the variables of proxies; nil looks at none. They are not settings:
 	// what exec starts keeps them.
 	Proxies func(string) (string, bool)
 	// Others are the settings of a single command, names and values: only placeholders
@@ -45,7 +45,7 @@ type Source struct {
 	// Action is set under the names create, revoke and sweep on a runner: in the
 	// post step there, the environment counts for nothing.
 	Action bool
-	// InJenkins is set inside a Jenkins build, whose JENKINS_URL is the controller
+	// InJenkins is set inside a Jenkins build: its JENKINS_URL is the controller
 	// that runs it.
 	InJenkins bool
 	// Fork is set in a run that is given no secrets.

@@ -58,7 +58,7 @@ var changes = []string{"create", "revoke", "rename"}
 //	gateway-403     403 of an nginx
 //	truncated       act, then answer less than Content-Length says
 //	huge            act, then answer 200 and JSON without an end (16 MiB)
-//	garbage         act, then answer 200 and a body that is no JSON
+//	garbage         act, then answer 200 and a body that is not JSON
 //	hostile         act with hostile texts: create gives a uuid and a value
 //	                with newlines and workflow commands, page shows such names
 //	                in additional rows, whoami answers such a name
@@ -139,7 +139,7 @@ func ParseFault(spec string) (Fault, error) {
 }
 
 // Inject adds faults to those that wait. A request meets at most one of them:
-// the first that fits its operation and, if it has a rate, whose throw hits.
+// the first that fits its operation and, if it has a rate, hits by it.
 func (j *Jenkins) Inject(specs ...string) error {
 	faults := make([]*Fault, len(specs))
 	for i, s := range specs {

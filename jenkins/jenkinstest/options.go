@@ -109,7 +109,7 @@ func WithJob(name string) Option { return func(c *config) { c.jobs = append(c.jo
 func WithSeed(n uint64) Option { return func(c *config) { c.seed = &n } }
 
 // WithClock sets the clock that is used for the Date header, for creation
-// dates and for expiry, and whose location is the time zone of the controller
+// dates and for expiry, and its location is the time zone of the controller
 // unless [WithZone] sets one. Without it the clock is [time.Now].
 func WithClock(now func() time.Time) Option { return func(c *config) { c.clock = now } }
 
@@ -178,7 +178,7 @@ func (c *config) check() error {
 	c.contextPath = p
 	for _, name := range c.jobs {
 		if name == "" || strings.Contains(name, "/") {
-			return fmt.Errorf("jenkinstest: %q is no job name", name)
+			return fmt.Errorf("jenkinstest: %q is not a job name", name)
 		}
 	}
 	if c.clock == nil {

@@ -126,7 +126,7 @@ func (j *Jenkins) AddExpiringToken(user, name string, days int) Token {
 }
 
 // AddTokenValue is [Jenkins.AddToken] with a given uuid and value; a value of
-// 32 characters makes a legacy token. Empty ones are chosen.
+// 32 characters is a legacy token. Empty ones are chosen.
 func (j *Jenkins) AddTokenValue(user, name, uuid, value string) Token {
 	j.mu.Lock()
 	defer j.mu.Unlock()

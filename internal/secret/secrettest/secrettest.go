@@ -15,7 +15,7 @@ import (
 
 // Hidden fails the test when a way of printing the value shows a secret: all verbs of
 // fmt, JSON, XML, slog, and a walk over everything that reflection reaches. The value
-// is tried alone, behind a pointer, and in fields that are not exported, of which fmt
+// is tried alone, behind a pointer, and in fields that are not exported; of those fmt
 // calls no method.
 func Hidden[T any](t testing.TB, name string, value T, secrets ...string) {
 	t.Helper()
