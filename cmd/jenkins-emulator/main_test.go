@@ -82,7 +82,7 @@ func TestRunRefusesArguments(t *testing.T) {
 		"positional argument":  {[]string{"x"}, "unexpected argument"},
 		"user without a colon": {[]string{"--user", "alice"}, "NAME:PASSWORD"},
 		"admin without user":   {[]string{"--admin", "alice"}, "without WithUser"},
-		"wrong seed":           {[]string{"--seed", "x"}, "no number"},
+		"wrong seed":           {[]string{"--seed", "x"}, "not a number"},
 		"wrong fault":          {[]string{"--fault", "any:explode"}, "explode"},
 		"wrong version":        {[]string{"--version", "new"}, "version"},
 	} {

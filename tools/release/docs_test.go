@@ -59,7 +59,7 @@ func TestTheCommandThatNamesAMirror(t *testing.T) {
 
 func TestTheCommandsThatVerifyARebuild(t *testing.T) {
 	dir := copyRepository(t)
-	if err := os.Symlink(releasePrograms(t), filepath.Join(dir, "dist")); err != nil {
+	if err := os.Symlink(programs(t), filepath.Join(dir, "dist")); err != nil {
 		t.Fatal(err)
 	}
 	_, digest := layoutOf(t, action)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,12 +41,17 @@ func TestTheTagOfARelease(t *testing.T) {
 		git tag v1.2.2 && git tag v1 && git tag v0.9.0
 		git init --quiet --bare "$ORIGIN" && git remote add origin "$ORIGIN" && git push --quiet origin main --tags`, "ORIGIN="+origin)
 	image := "ghcr.io/jenkins-token/jenkins-token@sha256:" + strings.Repeat("0a", 32)
+	dist := releasePrograms(t)
+	if err := checksums(dist); err != nil {
+		t.Fatal(err)
+	}
+	sum := fmt.Sprintf("%x", sha256.Sum256(read(t, dist, checksumFile)))
 	// As the runner calls a step without a shell of its own.
 	run := func() (string, error) {
 		cmd := exec.Command("bash", "-e", "-c", step(t, "commit B and its tags"))
 		cmd.Dir = dir
 		cmd.Env = append(os.Environ(), "VERSION=v1.2.3", "REFERENCE="+image, "TOKEN=secret", "RUNNER_TEMP="+temp,
-			"GITHUB_SHA=A", "GITHUB_OUTPUT="+filepath.Join(temp, "output"))
+			"DIST="+dist, "CHECKSUMS="+sum, "GITHUB_SHA=A", "GITHUB_OUTPUT="+filepath.Join(temp, "output"))
 		out, err := cmd.CombinedOutput()
 		return string(out), err
 	}
@@ -52,7 +59,7 @@ func TestTheTagOfARelease(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for name, test := range map[string]struct{ script, want string }{
-		"what changed":        {"git diff --numstat main v1.2.3", "1\t1\taction.yml\n1\t1\trevoke/action.yml\n1\t1\tsweep/action.yml\n"},
+		"what changed":        {"git diff --numstat main v1.2.3", "1\t1\taction.yml\n10\t3\tnative/release.json\n1\t1\trevoke/action.yml\n1\t1\tsweep/action.yml\n"},
 		"the commit before":   {"git rev-parse v1.2.3~1 | git name-rev --stdin --name-only --refs=refs/heads/main", "main\n"},
 		"what v1 stands for":  {"git rev-parse v1 v1.2.3 | uniq | wc -l", "1\n"},
 		"tags of the origin":  {"git tag", "v0.9.0\nv1\nv1.2.2\nv1.2.3\n"},
