@@ -120,13 +120,13 @@ func TestTheClientAgainstJenkins(t *testing.T) {
 			if got := listed(t, own, name); got != made.UUID {
 				t.Errorf("got uuid %q on the page, want %q", got, made.UUID)
 			}
-			if exists, err := account.TokenExists(t.Context(), made.UUID, name); err != nil || !exists {
+			if exists, err := account.RenameToken(t.Context(), made.UUID, name); err != nil || !exists {
 				t.Errorf("before the revocation: got %v, %v, want that it exists", exists, err)
 			}
 			if err := own.RevokeToken(t.Context(), made.UUID); err != nil {
 				t.Errorf("revoke: %v", err)
 			}
-			if exists, err := account.TokenExists(t.Context(), made.UUID, name); err != nil || exists {
+			if exists, err := account.RenameToken(t.Context(), made.UUID, name); err != nil || exists {
 				t.Errorf("after the revocation: got %v, %v, want that it does not exist", exists, err)
 			}
 			_, err = own.WhoAmI(t.Context())

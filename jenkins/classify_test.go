@@ -210,7 +210,7 @@ func TestRefusedLoginIsNotRepeated(t *testing.T) {
 		errs := []error{err, c.RevokeToken(t.Context(), uuid), tokens(t.Context(), c, 1000, func(jenkins.ListedToken) bool { return true })}
 		_, err = c.WhoAmI(t.Context())
 		errs = append(errs, err)
-		_, err = c.TokenExists(t.Context(), uuid, "x")
+		_, err = c.RenameToken(t.Context(), uuid, "x")
 		for _, err := range append(errs, err) {
 			failed := failure(t, err, jenkins.KindRepeated)
 			if failed.Sent || failed.Unclear() || failed.Unsent() {

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/jenkins-token/jenkins-token/internal/secret"
+	"github.com/jenkins-token/jenkins-token/internal/web"
 )
 
 // Limits of what is read from an answer, in bytes.
@@ -39,8 +40,10 @@ type Client struct {
 	headers secret.Value[http.Header]
 	// These have requests with the credential in their buffers, and the client's key.
 	transport secret.Value[*http.Transport]
+	custom    secret.Value[http.RoundTripper] // see WithTransport
 	http      secret.Value[*http.Client]
 	timeout   time.Duration
+	connects  bool // an option says how the client's own transport connects
 
 	mu      sync.Mutex
 	crumb   *crumb
@@ -58,6 +61,7 @@ type Option func(*Client) error
 // bundles are trusted.
 func WithCA(bundle []byte) Option {
 	return func(c *Client) error {
+		c.connects = true
 		pool := c.transport.Reveal().TLSClientConfig.RootCAs
 		if pool == nil {
 			var err error
@@ -90,6 +94,7 @@ func WithClientCertificate(certificate, key []byte) Option {
 			// The cause may quote the key's PEM header; it helps nobody.
 			return errors.New("client certificate and client key are not a PEM pair")
 		}
+		c.connects = true
 		c.transport.Reveal().TLSClientConfig.Certificates = []tls.Certificate{pair}
 		c.transport.Reveal().TLSClientConfig.GetClientCertificate = nil
 		return nil
@@ -98,18 +103,19 @@ func WithClientCertificate(certificate, key []byte) Option {
 
 // WithHeaders sends additional headers on every request, for a gateway. Given twice, all
 // are sent.
-// Names of another form, or with a meaning of their own, are refused; see
-// [IsHeader] and [MaySet]. Proxy-Authorization reaches the controller's own origin
+// Names of another form are refused, and those that mean something to Jenkins, a proxy or
+// HTTP itself, such as Authorization, Cookie, Host, Accept and X-Forwarded-For.
+// Proxy-Authorization is allowed: it reaches the controller's own origin
 // alone: it is not part of a CONNECT, and with a proxy for plain http, which would read
 // it, each request fails with [KindProxy] and is not sent.
 func WithHeaders(headers http.Header) Option {
 	return func(c *Client) error {
 		for name, values := range headers {
-			if !MaySet(name) {
+			if !web.MaySet(name) {
 				return errors.New("an additional header has a name that cannot be set")
 			}
 			for _, value := range values {
-				if !IsHeader(name, value) {
+				if !web.IsHeader(name, value) {
 					return errors.New("an additional header has a form that cannot be sent")
 				}
 				c.headers.Reveal().Add(name, value)
@@ -124,6 +130,7 @@ func WithHeaders(headers http.Header) Option {
 // options that follow.
 func WithProxy(proxy func(*url.URL) (*url.URL, error)) Option {
 	return func(c *Client) error {
+		c.connects = true
 		c.transport.Reveal().Proxy = func(r *http.Request) (*url.URL, error) {
 			u, err := proxy(r.URL)
 			if err != nil {
@@ -135,7 +142,7 @@ func WithProxy(proxy func(*url.URL) (*url.URL, error)) Option {
 				// be a part of it.
 				return nil, errProxyAddress
 			}
-			if u != nil && r.URL.Scheme == "http" && r.Header.Get(proxyAuthorization) != "" {
+			if u != nil && r.URL.Scheme == "http" && r.Header.Get(web.ProxyAuthorization) != "" {
 				return nil, errProxy
 			}
 			return u, nil
@@ -147,7 +154,28 @@ func WithProxy(proxy func(*url.URL) (*url.URL, error)) Option {
 // WithDial makes connections by dial, for instance through a tunnel. Without this
 // option they are made as net/http does.
 func WithDial(dial func(ctx context.Context, network, address string) (net.Conn, error)) Option {
-	return func(c *Client) error { c.transport.Reveal().DialContext = dial; return nil }
+	return func(c *Client) error {
+		c.connects = true
+		c.transport.Reveal().DialContext = dial
+		return nil
+	}
+}
+
+// WithTransport sends requests by transport instead of the client's own, for instance to
+// trace them. It decides about certificates, proxies and connections itself, so [New]
+// refuses it together with [WithCA], [WithClientCertificate], [WithProxy] and [WithDial].
+// What the package promises about redirects, bounds and refused logins holds with it. It
+// must not repeat requests. A failed POST counts as sent, unless the error is one of
+// connecting: see [Error.Unclear]. Some causes are not told apart, such as
+// [KindClientCertificate].
+func WithTransport(transport http.RoundTripper) Option {
+	return func(c *Client) error {
+		if transport == nil {
+			return errors.New("the transport is nil")
+		}
+		c.custom = secret.Hold(transport)
+		return nil
+	}
 }
 
 // WithUserAgent sets the User-Agent, which Jenkins' access log shows.
@@ -219,15 +247,22 @@ func New(root *url.URL, cred Credential, options ...Option) (*Client, error) {
 			return nil, err
 		}
 	}
-	c.http = newHTTP(c.transport)
+	if c.custom.Reveal() != nil && c.connects {
+		return nil, errors.New("a transport cannot be combined with certificates, a proxy or dial")
+	}
+	c.http = c.newHTTP()
 	return c, nil
 }
 
 // newHTTP is the one place where an HTTP client is made, one for each
 // credential. It has no cookie jar: the only cookies ever sent are a crumb's.
-func newHTTP(transport secret.Value[*http.Transport]) secret.Value[*http.Client] {
+func (c *Client) newHTTP() secret.Value[*http.Client] {
+	var transport http.RoundTripper = c.transport.Reveal()
+	if custom := c.custom.Reveal(); custom != nil {
+		transport = custom
+	}
 	return secret.Hold(&http.Client{
-		Transport:     transport.Reveal(),
+		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	})
 }
@@ -238,7 +273,7 @@ func newHTTP(transport secret.Value[*http.Transport]) secret.Value[*http.Client]
 // that [New] would not take is the error of each request, and is not sent.
 func (c *Client) WithCredential(cred Credential) *Client {
 	return &Client{
-		root: c.root, way: c.way, self: "/me", cred: cred, transport: c.transport, http: newHTTP(c.transport),
+		root: c.root, way: c.way, self: "/me", cred: cred, transport: c.transport, custom: c.custom, http: c.newHTTP(),
 		headers: c.headers, timeout: c.timeout, now: c.now, version: c.Version(),
 	}
 }
@@ -248,7 +283,7 @@ func (c *Client) WithCredential(cred Credential) *Client {
 func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "client of "+c.root.Host) }
 
 // Close ends idle connections, of clients made by [Client.WithCredential] too.
-func (c *Client) Close() { c.transport.Reveal().CloseIdleConnections() }
+func (c *Client) Close() { c.http.Reveal().CloseIdleConnections() }
 
 // Host is the controller's host and port.
 func (c *Client) Host() string { return c.root.Host }
@@ -345,6 +380,9 @@ func (c *Client) exchange(ctx context.Context, r request, with *crumb, read func
 	if err != nil {
 		failed := c.fail(r, kindOf(err))
 		failed.Sent, failed.written = seen.connected, int(seen.written.Load())
+		if c.custom.Reveal() != nil {
+			failed.Sent = failed.Kind != KindConnect && failed.Kind != KindResolve
+		}
 		failed.Err = cause(err)
 		if shown, ok := errors.AsType[*tls.CertificateVerificationError](err); ok && failed.Kind == KindAuthority {
 			failed.Issuer, failed.Kind = c.way.unverified(shown.UnverifiedCertificates)
@@ -397,10 +435,6 @@ func (c *Client) note(h http.Header) {
 		c.clock, c.dated = date.Sub(c.now()), true
 	}
 }
-
-// StrayClock is how far off a controller's clock can be and still be one: an end
-// reckoned from a Date farther off would be nonsense.
-const StrayClock = 2 * 365 * 24 * time.Hour
 
 // post sends a POST with what the credential needs: a password or a bearer
 // token brings a crumb, an API token does so only when the controller asks for

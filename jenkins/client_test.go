@@ -195,7 +195,7 @@ func TestForeignUsers(t *testing.T) {
 	admin := newClient(t, srv.URL, jenkins.APIToken("root", srv.AddToken("root", "r").Value), jenkins.WithUser(user))
 	_, err := admin.CreateToken(t.Context(), jenkins.TokenRequest{Name: "x"})
 	failure(t, err, jenkins.KindOwner)
-	if found, err := admin.TokenExists(t.Context(), victim.UUID, victim.Name); !found || err != nil {
+	if found, err := admin.RenameToken(t.Context(), victim.UUID, victim.Name); !found || err != nil {
 		t.Errorf("token of another: got %t, %v, want true", found, err)
 	}
 	if err := admin.RevokeToken(t.Context(), victim.UUID); err != nil || len(srv.Tokens(user)) != 0 {

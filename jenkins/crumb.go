@@ -6,11 +6,11 @@ import (
 	"errors"
 	"net/http"
 	"net/http/cookiejar"
-	"net/textproto"
 	"slices"
 	"strings"
 
 	"github.com/jenkins-token/jenkins-token/internal/secret"
+	"github.com/jenkins-token/jenkins-token/internal/web"
 )
 
 // crumb is Jenkins' proof that a POST was meant: a value, the header it goes
@@ -43,42 +43,9 @@ func (k *crumb) addTo(r *http.Request) {
 }
 
 var (
-	headerName = form(64, `[A-Za-z0-9.][A-Za-z0-9_.-]*`)
 	// A crumb is hexadecimal, of any length: MD5, SHA-256, or strict-crumb-issuer's.
 	crumbValue = form(1000, `[A-Za-z0-9+/=_.:-]+`)
 )
-
-// IsHeader reports whether a header can be sent in one line.
-func IsHeader(name, value string) bool {
-	return headerName.MatchString(name) && !strings.ContainsFunc(value, func(r rune) bool { return unprintable(r) && r != '\t' })
-}
-
-// IsReserved reports whether a header of this name means something to Jenkins, a
-// proxy or HTTP itself, so that no controller and no setting may choose it.
-func IsReserved(name string) bool {
-	name = textproto.CanonicalMIMEHeaderKey(name)
-	switch name {
-	case "Authorization", "Cookie", "Host", "Content-Length", "Content-Type", "Content-Encoding", "Transfer-Encoding", "Te", "Trailer",
-		"Connection", "Keep-Alive", "Upgrade", "Expect", "Forwarded", "Referer", "Origin", "Via", "Accept", "Accept-Language", "Accept-Encoding", "User-Agent", "Range",
-		"Idempotency-Key", "X-Idempotency-Key": // with these net/http sends a POST a second time
-		return true
-	}
-	for _, prefix := range []string{"Proxy-", "Sec-", "X-Forwarded-", "X-Http-Method", "If-"} {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return false
-}
-
-// MaySet reports whether [WithHeaders] takes a header of this name. Reserved names it
-// refuses, except Proxy-Authorization: Google's Identity-Aware Proxy takes its ID token
-// there, because Authorization is the controller's own.
-func MaySet(name string) bool {
-	return !IsReserved(name) || textproto.CanonicalMIMEHeaderKey(name) == proxyAuthorization
-}
-
-const proxyAuthorization = "Proxy-Authorization"
 
 // fetchCrumb gets a crumb and its session, and keeps them for the next POST.
 // 404 means that the controller wants none (getCrumbIssuer returns null).
@@ -130,7 +97,7 @@ func readCrumb(body []byte) (field, value string, err error) {
 	if err := json.Unmarshal(body, &answer); err != nil {
 		return "", "", KindAnswer
 	}
-	if !headerName.MatchString(answer.Field) || IsReserved(answer.Field) || !crumbValue.MatchString(answer.Crumb) {
+	if !web.IsHeader(answer.Field, "") || web.IsReserved(answer.Field) || !crumbValue.MatchString(answer.Crumb) {
 		return "", "", KindAnswer
 	}
 	return answer.Field, answer.Crumb, nil

@@ -17,6 +17,8 @@ import (
 
 	"golang.org/x/net/html"
 	"unicode/utf8"
+
+	"github.com/jenkins-token/jenkins-token/internal/web"
 )
 
 func FuzzTokenPage(f *testing.F) {
@@ -203,7 +205,7 @@ func FuzzRoot(f *testing.F) {
 			return
 		}
 		text := u.String()
-		if u.Scheme != "https" && (u.Scheme != "http" || !allowHTTP && !IsLoopback(u.Hostname())) {
+		if u.Scheme != "https" && (u.Scheme != "http" || !allowHTTP && !web.IsLoopback(u.Hostname())) {
 			t.Errorf("%q: got scheme %q, want https", raw, u.Scheme)
 		}
 		if u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.Opaque != "" || strings.HasSuffix(text, "/") {

@@ -1,9 +1,10 @@
 package jenkins
 
 import (
-	"net"
 	"net/url"
 	"strings"
+
+	"github.com/jenkins-token/jenkins-token/internal/web"
 )
 
 // RootProblem says what is wrong with the address of a controller.
@@ -91,7 +92,7 @@ func parseRoot(raw string, allowHTTP bool) (*url.URL, error) {
 	switch wrong := checkPath(root.Path); {
 	case wrong != nil:
 		return nil, wrong
-	case u.Scheme == "http" && !allowHTTP && !IsLoopback(u.Hostname()):
+	case u.Scheme == "http" && !allowHTTP && !web.IsLoopback(u.Hostname()):
 		secure := *u
 		secure.Scheme = "https"
 		return nil, &RootError{RootPlainHTTP, bare(&secure)}
@@ -123,14 +124,3 @@ func bare(u *url.URL) string {
 }
 
 func unprintable(r rune) bool { return r < 0x20 || r == 0x7f }
-
-// IsLoopback reports whether host, a name or an address without a port, is this
-// machine's loopback.
-func IsLoopback(host string) bool {
-	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
-}

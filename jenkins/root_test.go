@@ -144,16 +144,3 @@ func TestParseRootRefuses(t *testing.T) {
 		})
 	}
 }
-
-func TestIsLoopback(t *testing.T) {
-	t.Parallel()
-	for host, want := range map[string]bool{
-		"localhost": true, "LOCALHOST": true, "localhost.": true, "ci.localhost": true, "127.0.0.1": true, "127.255.0.9": true, "::1": true,
-		"::ffff:127.0.0.1": true, "": false, "localhost.example.com": false, "notlocalhost": false, "127.0.0.1.example.com": false, "0.0.0.0": false,
-		"::": false, "128.0.0.1": false, "10.0.0.1": false, "127.1": false, "2130706433": false, "[::1]": false, "127.0.0.1:80": false,
-	} {
-		if got := jenkins.IsLoopback(host); got != want {
-			t.Errorf("%q: got %t, want %t", host, got, want)
-		}
-	}
-}

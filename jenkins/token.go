@@ -178,7 +178,7 @@ func readCreated(body []byte, name string) (token Token, expires bool, err error
 // RevokeToken revokes a token of the client's user. Jenkins answers 200 whether or
 // not there is such a token (ApiTokenProperty.doRevoke), so nil means that it is
 // gone only when the very token authenticated the request, or when
-// [Client.TokenExists] said so before.
+// [Client.RenameToken] says afterwards that there is no such token.
 //
 // After a 500 the token is dead in the controller's memory and may come back
 // when the controller restarts; repeating the call does not mend that (2.260
@@ -204,7 +204,9 @@ func (c *Client) RevokeToken(ctx context.Context, uuid string) error {
 }
 
 // RenameToken gives a token of the client's user another name and reports
-// whether there is such a token. It changes nothing else.
+// whether there is such a token. It changes nothing else. With the name that the token
+// has it is the proof that a token is gone: of all web methods only rename tells an
+// unknown uuid, and revoke says 200 to any.
 func (c *Client) RenameToken(ctx context.Context, uuid, name string) (bool, error) {
 	if !IsUUID(uuid) || strings.TrimSpace(name) == "" || strings.ContainsFunc(name, unnameable) {
 		return false, errors.New("rename token: not the form of a uuid or of a name")
@@ -244,13 +246,6 @@ func readRenamed(body []byte) (bool, error) {
 		return false, nil
 	}
 	return false, KindAnswer
-}
-
-// TokenExists reports whether the client's user has the token uuid, which has to
-// be called name. It renames the token to the name it has: of all web methods
-// only rename tells an unknown uuid, and revoke says 200 to any.
-func (c *Client) TokenExists(ctx context.Context, uuid, name string) (bool, error) {
-	return c.RenameToken(ctx, uuid, name)
 }
 
 // Starting reports whether the controller is starting or stopping: for that time

@@ -94,7 +94,7 @@ func TestArgumentsRefusedAtOnce(t *testing.T) {
 		if err := c.RevokeToken(t.Context(), id); err == nil {
 			t.Errorf("revoke %q: got no error, want one", id)
 		}
-		if _, err := c.TokenExists(t.Context(), id, "x"); err == nil {
+		if _, err := c.RenameToken(t.Context(), id, "x"); err == nil {
 			t.Errorf("exists %q: got no error, want one", id)
 		}
 	}
@@ -456,7 +456,7 @@ func TestRevokeAndRenameAnswers(t *testing.T) {
 				}
 			}
 			check(c.RevokeToken(t.Context(), uuid), test.revoke)
-			found, err := c.TokenExists(t.Context(), uuid, "x")
+			found, err := c.RenameToken(t.Context(), uuid, "x")
 			check(err, test.rename)
 			if found != test.found {
 				t.Errorf("found: got %t, want %t", found, test.found)
@@ -472,7 +472,7 @@ func TestTokenExists(t *testing.T) {
 		token := srv.AddToken(user, "a")
 		c := newClient(t, srv.URL, jenkins.APIToken(user, token.Value))
 		for id, want := range map[string]bool{token.UUID: true, uuid: false} {
-			if got, err := c.TokenExists(t.Context(), id, "a"); err != nil || got != want {
+			if got, err := c.RenameToken(t.Context(), id, "a"); err != nil || got != want {
 				t.Errorf("%s, %s: got %t, %v, want %t", version, id, got, err, want)
 			}
 		}

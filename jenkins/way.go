@@ -128,7 +128,7 @@ func (c *Client) explain(ctx context.Context, failed *Error) {
 	default:
 		return
 	}
-	if c.way.answered.Load() {
+	if c.way.answered.Load() || c.custom.Reveal() != nil {
 		return
 	}
 	if failed.Kind == KindMethod && (failed.Status != http.StatusBadRequest || failed.named) {

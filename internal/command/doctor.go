@@ -14,6 +14,7 @@ import (
 	"github.com/jenkins-token/jenkins-token/internal/cli"
 	"github.com/jenkins-token/jenkins-token/internal/lease"
 	"github.com/jenkins-token/jenkins-token/internal/settings"
+	"github.com/jenkins-token/jenkins-token/internal/web"
 	"github.com/jenkins-token/jenkins-token/jenkins"
 )
 
@@ -183,7 +184,7 @@ func (d *diagnosis) secure(seen jenkins.Connection, failed *jenkins.Error) {
 		d.skip("TLS", "")
 	case is(failed, jenkins.KindTLSPort):
 		d.fail("TLS", what(failed), failed)
-	case d.settings.URL.Scheme == "http" && jenkins.IsLoopback(d.settings.URL.Hostname()):
+	case d.settings.URL.Scheme == "http" && web.IsLoopback(d.settings.URL.Hostname()):
 		d.skip("TLS", "plain http within this machine")
 	case d.settings.URL.Scheme == "http":
 		d.warn("TLS", "plain http: whoever is on the way can read the credential", "use an https address of the controller")

@@ -11,6 +11,7 @@ import (
 	"github.com/jenkins-token/jenkins-token/internal/file"
 	"github.com/jenkins-token/jenkins-token/internal/lease"
 	"github.com/jenkins-token/jenkins-token/internal/settings"
+	"github.com/jenkins-token/jenkins-token/internal/web"
 	"github.com/jenkins-token/jenkins-token/jenkins"
 )
 
@@ -240,7 +241,7 @@ func connection(failed *jenkins.Error, action bool) []string {
 	case jenkins.KindResolve:
 		return []string{"a name of a service container is known only in its job's network; VPN names only to a runner inside"}
 	case jenkins.KindConnect:
-		if jenkins.IsLoopback(strings.Trim(host, "[]")) && action {
+		if web.IsLoopback(strings.Trim(host, "[]")) && action {
 			return []string{"in a container action localhost is the action's own container: use the name of the service container, or the host's address"}
 		}
 		return []string{"is the controller running, and may this machine reach it?"}

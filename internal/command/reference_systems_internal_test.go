@@ -15,7 +15,7 @@ import (
 
 	"github.com/jenkins-token/jenkins-token/internal/ci"
 	"github.com/jenkins-token/jenkins-token/internal/page"
-	"github.com/jenkins-token/jenkins-token/jenkins"
+	"github.com/jenkins-token/jenkins-token/internal/web"
 )
 
 // systemTable has the variables of each system, which are those of the file that
@@ -130,7 +130,7 @@ func TestSystemsAreFoundAsTold(t *testing.T) {
 // that says so, and the crumb's own.
 func reservedHeaders(t *testing.T) string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "../../jenkins/crumb.go", nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), "../web/web.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func reservedHeaders(t *testing.T) string {
 			ast.Inspect(f.Body, func(n ast.Node) bool {
 				if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
 					name, _ := strconv.Unquote(lit.Value)
-					if !jenkins.IsReserved(name) {
+					if !web.IsReserved(name) {
 						t.Errorf("%s: got a header that can be set", name)
 					}
 					names = append(names, name)

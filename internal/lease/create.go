@@ -55,6 +55,10 @@ func (Discard) Clear() {}
 // Mask implements [Masker].
 func (Discard) Mask([]secret.String) error { return nil }
 
+// strayClock is how far off a controller's clock can be and still be a clock: an expiry
+// by a Date farther off would be nonsense.
+const strayClock = 2 * 365 * 24 * time.Hour
+
 // createTries bounds the tokens asked for in one command.
 const createTries = 12
 
@@ -323,7 +327,7 @@ func (c *creation) fixNameForClock(ctx context.Context) error {
 	if !known || offset.Abs() <= tolerable {
 		return nil
 	}
-	if offset.Abs() > jenkins.StrayClock {
+	if offset.Abs() > strayClock {
 		// A name that was over long ago would be swept when that clock is mended.
 		c.life.Notice("the controller's clock is years off; the expiry in the token's name is by the clock of this machine")
 		return nil

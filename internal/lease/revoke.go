@@ -274,7 +274,7 @@ func (r *revocation) revokeByAccount(ctx context.Context) (Outcome, error) {
 		}
 		var exists bool
 		err := r.policy.repeat(ctx, r.account, func() (err error) {
-			exists, err = r.account.TokenExists(ctx, r.lease.TokenUUID, r.lease.TokenName)
+			exists, err = r.account.RenameToken(ctx, r.lease.TokenUUID, r.lease.TokenName)
 			return err
 		})
 		switch {

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/jenkins-token/jenkins-token/internal/file"
-	"github.com/jenkins-token/jenkins-token/jenkins"
+	"github.com/jenkins-token/jenkins-token/internal/web"
 )
 
 func (f *finder) boolean(name, text string) bool {
@@ -155,9 +155,9 @@ func (f *finder) headers(text string) http.Header {
 		name, value, ok := strings.Cut(line, ":")
 		name, value = textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name)), strings.TrimSpace(value)
 		switch {
-		case !ok, value == "", !jenkins.IsHeader(name, value):
+		case !ok, value == "", !web.IsHeader(name, value):
 			f.problem("headers", "line %d is not of the form Name: value", n)
-		case name == "Jenkins-Crumb", !jenkins.MaySet(name):
+		case name == "Jenkins-Crumb", !web.MaySet(name):
 			f.problem("headers", "line %d: %s cannot be set", n, name)
 		case unresolved(value, false) != "":
 			f.problem("headers", "line %d: the value is a placeholder that was not replaced, of the form %s", n, unresolved(value, false))

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/net/http/httpproxy"
 
-	"github.com/jenkins-token/jenkins-token/jenkins"
+	"github.com/jenkins-token/jenkins-token/internal/web"
 )
 
 // Proxies are the proxies that an environment names, for the schemes https and http.
@@ -98,7 +98,7 @@ func (p Proxies) Variable(scheme string) (name, text string) {
 // [jenkins.ParseRoot] takes for loopback too.
 func (p Proxies) For(u *url.URL) (*url.URL, error) {
 	variable, text := p.Variable(u.Scheme)
-	if variable == "" || jenkins.IsLoopback(u.Hostname()) {
+	if variable == "" || web.IsLoopback(u.Hostname()) {
 		return nil, nil
 	}
 	exempt, _ := p.lookup("NO_PROXY")
