@@ -105,7 +105,7 @@ func foreign(text string) string {
 func (d *diagnosis) write(ctx context.Context) {
 	switch {
 	case !d.inv.input.Set["write"]:
-		d.skip("write", "nothing was changed; --write makes a token and revokes it")
+		d.skip("write", "nothing was changed; --write creates a token and revokes it")
 		return
 	case d.over || ctx.Err() != nil:
 		d.skip("write", "")
@@ -119,7 +119,7 @@ func (d *diagnosis) write(ctx context.Context) {
 		Project: run.Project, Run: run.ID, Label: "doctor", TTL: doctorTTL, Settings: post,
 	}, lease.Discard{}, lease.Discard{})
 	if err != nil {
-		d.fail("write", "no token came of it: "+err.Error(), err)
+		d.fail("write", "no token was created: "+err.Error(), err)
 		newReporter(d.inv).leftovers(left)
 		return
 	}
@@ -128,9 +128,9 @@ func (d *diagnosis) write(ctx context.Context) {
 	releaser.Life.Timeout = max(d.left(), lease.Grace)
 	_, left = releaser.Revoke(context.WithoutCancel(ctx), record)
 	if len(left) > 0 {
-		found := "token " + record.TokenName + " was made, but not revoked"
+		found := "token " + record.TokenName + " was created, but not revoked"
 		if left[0].Outcome == lease.Undurable {
-			found = "token " + record.TokenName + " was made and is dead, but may return when the controller restarts"
+			found = "token " + record.TokenName + " was created and is revoked, but may be valid again after the controller restarts"
 		}
 		if left[0].Err != nil {
 			found += ": " + what(left[0].Err)
@@ -139,11 +139,11 @@ func (d *diagnosis) write(ctx context.Context) {
 		newReporter(d.inv).leftovers(left)
 		return
 	}
-	ends := "the controller would not have ended it"
+	ends := "Jenkins would not have expired it"
 	if record.ExpiresAt != "" {
-		ends = "the controller would have ended it no later than " + record.ExpiresAt
+		ends = "Jenkins would have expired it no later than " + record.ExpiresAt
 	}
-	d.good("write", "token "+record.TokenName+" of "+foreign(record.Username)+" was made, tried and revoked; "+ends)
+	d.good("write", "token "+record.TokenName+" of "+foreign(record.Username)+" was created, verified and revoked; "+ends)
 }
 
 // left is the time that is left, and a second at least.
@@ -162,16 +162,22 @@ func (d *diagnosis) print() error {
 			fmt.Fprintf(&b, "%-8s %-13s hint: %s\n", "", "", hint)
 		}
 	}
-	result := "a token could be created and revoked from here"
-	switch {
-	case d.over:
-		result = "no token could be created and revoked from here"
-	case d.made != nil:
-		result = "a token was created and revoked from here"
-	}
-	fmt.Fprintf(&b, "\nresult: %s\n", result)
+	fmt.Fprintf(&b, "\n%s\n", d.result())
 	_, err := fmt.Fprint(d.inv.Streams.Out, b.String())
 	return err
+}
+
+// result is the last line: healthy, or what to do first.
+func (d *diagnosis) result() string {
+	i := slices.IndexFunc(d.checks, func(c check) bool { return c.State == stateFail })
+	switch {
+	case i < 0 && d.made != nil:
+		return "healthy: a token was created and revoked from here"
+	case i < 0:
+		return "healthy: a token can be created and revoked from here"
+	}
+	first := d.checks[i]
+	return "not healthy, fix this first: " + first.Name + ": " + cmp.Or(append(first.Hints, first.Found)...)
 }
 
 // diagnosisReport is the JSON of a diagnosis.

@@ -32,21 +32,21 @@ const (
 func doctorCommand() Command {
 	return Command{
 		Name: "doctor", Summary: "check whether a token can be created and revoked from here",
-		About: "Checks, one after the other, all that a token needs: proxy, name, connection, certificates, login, version, crumb, permission, list of tokens, clock. " +
-			"It changes nothing unless --write is given, and shows a refused credential no second time. No secret is in its output, so that it can go into a ticket.",
+		About: "Checks in this order what a token needs: proxy, name, connection, certificates, login, version, crumb, permission, list of tokens, clock. " +
+			"It changes nothing unless --write is given, and never sends a refused credential again. Its output has no secrets, so you can attach it to a ticket.",
 		Settings: accountSettings(),
 		Flags: []cli.Flag{
-			{Name: "write", Text: "also make a token and revoke it", Boolean: true},
+			{Name: "write", Text: "also create a token and revoke it", Boolean: true},
 			{Name: "json", Text: "the result as JSON on standard output", Boolean: true}, ciFlag(),
 		},
 		ExitCodes: []cli.ExitCode{
-			{Number: "0", Meaning: "it could"},
-			{Number: "1", Meaning: "it could not; the check that failed has a hint"},
+			{Number: "0", Meaning: "healthy: a token can be created and revoked"},
+			{Number: "1", Meaning: "not healthy; the last line says what to do first"},
 			wrongUse(),
 		},
 		Examples: []cli.Example{
-			{Purpose: "look without touching", Line: "jenkins-token doctor --url https://ci.example.com --username deploy"},
-			{Purpose: "make a token and revoke it, for a script", Line: "jenkins-token doctor --write --json"},
+			{Purpose: "check without changing anything", Line: "jenkins-token doctor --url https://ci.example.com --username deploy"},
+			{Purpose: "also create a token and revoke it, for a script", Line: "jenkins-token doctor --write --json"},
 		},
 		Run: runDoctor,
 	}
@@ -77,7 +77,7 @@ func runDoctor(ctx context.Context, inv *invocation) error {
 	case ctx.Err() != nil:
 		return lease.ErrInterrupted
 	case d.over:
-		return errors.New("no token could be created and revoked from here, see above")
+		return errors.New("a token cannot be created and revoked from here, see above")
 	}
 	return nil
 }
@@ -217,7 +217,7 @@ func (d *diagnosis) chain(state *tls.ConnectionState) {
 	left := first.NotAfter.Sub(d.inv.Clock.Now())
 	found := fmt.Sprintf("%s, chain of %d, until %s (%d days)", certificate(chain[0]), len(chain), day(first.NotAfter), int(left/(24*time.Hour)))
 	if left < doctorExpiry {
-		d.warn("certificate", found, "it has to be renewed before it ends")
+		d.warn("certificate", found, "renew it before it expires")
 		return
 	}
 	d.good("certificate", found)
@@ -265,7 +265,7 @@ func (d *diagnosis) login(ctx context.Context) {
 	as := foreign(who.Name) + " by " + d.client.Credential().Kind().String()
 	switch {
 	case is(failed, jenkins.KindForbidden, jenkins.KindNotFound):
-		d.warn("login", "not to be seen, something blocks whoAmI: "+what(failed), advice(failed, d.settings, d.inv.action)...)
+		d.warn("login", "unknown, because something blocks whoAmI: "+what(failed), advice(failed, d.settings, d.inv.action)...)
 	case err != nil:
 		d.fail("login", what(err), err)
 	case who.Anonymous:
@@ -337,7 +337,7 @@ func (d *diagnosis) list(ctx context.Context) error {
 	if err == nil {
 		d.tokens, d.unseen = &all, nil
 	}
-	found := fmt.Sprintf("%d on the account; of this program %d living, %d over", all.Listed, all.Living, all.Over)
+	found := fmt.Sprintf("%d on the account; created by jenkins-token: %d valid, %d expired", all.Listed, all.Living, all.Over)
 	if all.Oversized > 0 {
 		found += fmt.Sprintf("; %d with names that are too long to read", all.Oversized)
 	}
@@ -348,11 +348,11 @@ func (d *diagnosis) list(ctx context.Context) error {
 	case is(failed, jenkins.KindRefused, jenkins.KindGateway):
 		d.fail("tokens", what(err), err)
 	case failed != nil:
-		d.warn("tokens", "not to be read, as sweep and the search for a lost token must: "+what(err), advice(failed, d.settings, d.inv.action)...)
+		d.warn("tokens", "cannot be read, but sweep and the search for a lost token need it: "+what(err), advice(failed, d.settings, d.inv.action)...)
 	case all.Listed > lease.Crowded:
 		d.warn("tokens", found, fmt.Sprintf("more than %d tokens make the controller slow", lease.Crowded))
 	case all.Over > 0:
-		d.warn("tokens", found, "jenkins-token sweep revokes those that are over")
+		d.warn("tokens", found, "run jenkins-token sweep to revoke the expired ones")
 	default:
 		d.good("tokens", found)
 	}
@@ -405,9 +405,9 @@ func (d *diagnosis) permission(crumb, list error) {
 func (d *diagnosis) expiry() {
 	switch v := d.client.Version(); {
 	case v.AtLeast(2, 548):
-		d.good("expiry", "the controller ends tokens by itself")
+		d.good("expiry", "Jenkins expires tokens by itself")
 	case v.Known():
-		d.good("expiry", "only revoke and sweep end tokens here: controllers end them from 2.548 on")
+		d.good("expiry", "only revoke and sweep revoke tokens here: Jenkins expires them from 2.548 on")
 	case d.over:
 		d.skip("expiry", "")
 	default:
@@ -428,7 +428,7 @@ func (d *diagnosis) clock() {
 	case !known, d.over && !d.client.Version().Known():
 		d.skip("clock", "")
 	case offset.Abs() > doctorClock:
-		d.warn("clock", found, "set the wrong one right: create puts the end in a token's name right, but a crumb or a certificate may fail")
+		d.warn("clock", found, "correct the wrong clock: a crumb or a certificate may fail")
 	default:
 		d.good("clock", found)
 	}
